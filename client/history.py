@@ -1,0 +1,110 @@
+"""Reading the stream of events without leaving a trace: a tail, and the search for one outcome."""
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from nats.aio.msg import Msg
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from client import streams
+from client.connection import Connection
+from client.errors import PostkontorError
+from client.messages import readable
+from contracts.envelope import Envelope
+from contracts.routes import Route
+
+BATCH = 256
+IDLE_SECONDS = 60.0  # the server forgets a reader that has been away for this long
+CLOCKS_APART = timedelta(seconds=10)  # between the worker that stamped a fact and the bus that stored it
+
+
+class Reader:
+    """An ephemeral, ordered reader. When the bus loses it, or skips a message, it is made anew where it had come to."""
+
+    def __init__(self, connection: Connection, subjects: Sequence[str], since: datetime) -> None:
+        self._connection = connection
+        self._subjects = list(subjects)
+        self._since = since
+        self._last = 0  # stream sequence of the last message handed out
+        self._count = 0  # messages the present consumer has delivered
+        self._pull: streams.Pull | None = None
+        self.pending = 0  # what the stream still holds for us, as of the last message
+
+    async def batch(self) -> list[Msg]:
+        """Return the next messages in the order of the stream; an empty list when none came for a while."""
+        pull = self._pull or await self._start()
+        messages = await streams.fetch(self._connection, pull, BATCH)
+        if messages is None:
+            await self.close()
+            return []
+        return await self._in_order(messages)
+
+    async def close(self) -> None:
+        """Let go of the reader; the server forgets it by itself."""
+        if self._pull is not None:
+            await streams.unbind(self._pull)
+            self._pull = None
+
+    async def _start(self) -> streams.Pull:
+        info = await streams.make_consumer(self._connection, self._config())
+        self.pending = info.num_pending or 0
+        self._count = 0
+        self._pull = await streams.bind(self._connection, info.name)
+        return self._pull
+
+    def _config(self) -> ConsumerConfig:
+        one = self._subjects[0] if len(self._subjects) == 1 else None
+        start: dict[str, Any] = {"deliver_policy": DeliverPolicy.BY_START_TIME, "opt_start_time": self._since}
+        if self._last:
+            start = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": self._last + 1}
+        return ConsumerConfig(
+            name=f"tail-{secrets.token_hex(8)}",
+            ack_policy=AckPolicy.NONE,
+            mem_storage=True,
+            num_replicas=1,
+            inactive_threshold=IDLE_SECONDS,
+            filter_subject=one,
+            filter_subjects=None if one else self._subjects,
+            **start,
+        )
+
+    async def _in_order(self, messages: list[Msg]) -> list[Msg]:
+        for place, message in enumerate(messages):
+            at = message.metadata
+            if at.sequence.consumer != self._count + 1:
+                await self.close()
+                return messages[:place]
+            self._count, self._last, self.pending = at.sequence.consumer, at.sequence.stream, at.num_pending
+        return messages
+
+
+async def tail(connection: Connection, subjects: Sequence[str], since: datetime | None) -> AsyncIterator[Msg]:
+    """Yield every message on the subjects, for ever: those after `since` if given, else those from now on."""
+    reader = Reader(connection, subjects, since or datetime.now(UTC))
+    try:
+        while True:
+            for message in await reader.batch():
+                yield message
+    finally:
+        await reader.close()
+
+
+async def find_fact(
+    connection: Connection, account: str, route: Route, request_id: UUID, at: datetime
+) -> Envelope[Any] | None:
+    """Look through the stream for the event that states a request's outcome. None when it cannot be had any more."""
+    reader = Reader(connection, [f"evt.{account}.{route.outcome}.*"], at - CLOCKS_APART)
+    try:
+        while True:
+            for message in await reader.batch():
+                if (event := readable(message.data)) is not None and event.correlationid == request_id:
+                    return event
+            if not reader.pending:
+                return None
+    except PostkontorError:
+        return None  # without the right to read the stream, the worker's word has to do
+    finally:
+        await reader.close()

@@ -1,0 +1,137 @@
+"""How a request ended, and how to find that out from the workers when the answer was missed.
+
+Each worker tells what it did for a request (`AskRequest`). The stations are asked from the last to the first: what
+the last one knows settles the matter, and the earlier ones need not be asked.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from client.connection import Connection
+from client.errors import PostkontorError, Refused
+from contracts.envelope import Envelope
+from contracts.messages import REGISTRY, AskRequest, RequestAnswer, RequestStep
+from contracts.refusals import Refusal, RequestRefused
+from contracts.routes import Route
+
+STATION_TIMEOUT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The one end of a request: `done` with its fact, or refused with its refusal.
+
+    `fact` is the model of `contracts` that the request's route ends in. It is None when only the workers' records
+    say that the request is done and its event could not be fetched any more.
+    """
+
+    request_id: UUID
+    fact: Any = None
+    refusal: Refusal | None = None
+    event: Envelope[Any] | None = None
+    elapsed: float = 0.0  # seconds that this client waited
+
+    @property
+    def state(self) -> str:
+        """Return `done` or `refused`."""
+        return "done" if self.refusal is None else "refused"
+
+    def raise_for_refusal(self) -> None:
+        """Raise Refused when the answer is no."""
+        if self.refusal is not None:
+            raise Refused(self.request_id, self.refusal)
+
+
+def outcome_of(request_id: UUID, event: Envelope[Any], elapsed: float) -> Outcome:
+    """Read an outcome from the event that states it."""
+    if isinstance(event.data, RequestRefused):
+        return Outcome(request_id, refusal=event.data.refusal, event=event, elapsed=elapsed)
+    return Outcome(request_id, fact=event.data, event=event, elapsed=elapsed)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The route's outcome was stated at this time."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """A station said no."""
+
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A station set the request aside as a dead letter."""
+
+    service: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """No end yet; `progress` tells what each station said, for people."""
+
+    progress: tuple[str, ...]
+
+
+Verdict = Done | Declined | Stuck | Underway
+
+
+async def look_up(connection: Connection, account: str, route: Route, request_id: UUID) -> Verdict:
+    """Ask the route's stations how a request stands."""
+    progress: list[str] = []
+    for service in reversed(dict.fromkeys(route.stations)):
+        try:
+            answer = await _ask(connection, account, service, request_id)
+        except PostkontorError:
+            progress.append(f"{service} does not answer")
+            continue
+        verdict = judge(route, answer)
+        if verdict is not None:
+            return verdict
+        progress.append(_told(answer))
+        if answer.steps:
+            break  # who has handled it has heard of it from all before
+    return Underway(tuple(reversed(progress)))
+
+
+def judge(route: Route, answer: RequestAnswer) -> Done | Declined | Stuck | None:
+    """Read the end of a request from what one station did for it; None while there is none."""
+    for step in reversed(answer.steps):
+        if step.fate == "done" and _is_outcome(route, step.outcome):
+            return Done(datetime.fromisoformat(step.handled_at))
+        if step.refusal is not None and step.fate in ("refused", "never"):
+            return Declined(step.refusal)
+        if step.fate == "never":
+            return Stuck(answer.service, step.code or "internal_error")
+    return None
+
+
+def _is_outcome(route: Route, said: str | None) -> bool:
+    return said is not None and (said == route.outcome or said.startswith(f"{route.outcome}.v"))
+
+
+def _told(answer: RequestAnswer) -> str:
+    if not answer.steps:
+        return f"{answer.service} has not seen it"
+    return f"{answer.service} {_last_fate(answer.steps)}"
+
+
+def _last_fate(steps: Iterable[RequestStep]) -> str:
+    *_, last = steps
+    return "has handed it over" if last.fate == "handed-over" else f"has it as {last.fate}"
+
+
+async def _ask(connection: Connection, account: str, service: str, request_id: UUID) -> RequestAnswer:
+    message = REGISTRY.find("qry", f"{service}.request.v1")
+    assert message is not None, "every worker answers for its requests"
+    question = AskRequest(request_id=str(request_id)).model_dump_json().encode()
+    answer = await connection.ask(message.subject(account), question, STATION_TIMEOUT_SECONDS)
+    return RequestAnswer.model_validate_json(answer)

@@ -1,0 +1,311 @@
+"""Requests in flight: sent until the bus has stored them, then waited for until their outcome is known.
+
+Many requests share one connection, one subscription for the bus's acknowledgements and one per account for outcomes;
+a request costs a future and a timer, no task. The timer does what is due: send again what is not stored, ask the
+stations about what is, give up at the deadline. Sending again is safe, because the id makes a request happen once.
+"""
+
+import asyncio
+import json
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Literal
+from uuid import UUID
+
+import nats.errors
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from client.connection import Connection
+from client.errors import NoAnswer, NotConnected, NotPermitted, NotSetUp, PostkontorError, SetAside
+from client.history import find_fact
+from client.messages import readable
+from client.outcomes import Declined, Done, Outcome, Stuck, Underway, Verdict, look_up, outcome_of
+from contracts.routes import Route
+
+FIRST_LOOK_SECONDS = 2.0  # an outcome usually takes milliseconds; the worker's copy of it is sent once and may be lost
+LOOK_GROWTH = 1.6
+LONGEST_LOOK_SECONDS = 15.0
+NO_STREAM_FIRST_SECONDS = 0.2
+NO_STREAM_PATIENCE_SECONDS = 5.0  # a cluster that elects a leader looks for a while as if the stream were not there
+LOOKS_AT_A_TIME = 16  # a flood of late answers must not become a flood of questions
+
+Wish = Literal["stored", "outcome"]
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """One request that somebody waits for. Without payload only its outcome is looked up."""
+
+    request_id: UUID
+    key: str  # the id as text, as subjects and headers have it
+    token: str  # where the bus acknowledges it to
+    account: str
+    route: Route
+    wish: Wish
+    subject: str
+    payload: bytes | None
+    started: float
+    deadline: float
+    answer: asyncio.Future[Outcome]
+    pause: float
+    stored: bool
+    no_stream_since: float | None = None
+    timer: asyncio.TimerHandle | None = None
+    looking: asyncio.Task[None] | None = None
+    progress: tuple[str, ...] = ()
+
+
+class Requests:
+    """All requests of one connection that have no answer yet."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._by_id: dict[str, list[Waiting]] = {}
+        self._by_token: dict[str, Waiting] = {}
+        self._listened: set[str] = set()
+        self._ack_prefix = ""
+        self._tokens = 0
+        self._looks = asyncio.Semaphore(LOOKS_AT_A_TIME)
+
+    async def open(self) -> None:
+        """Listen for acknowledgements, and to what the connection has to say."""
+        self._ack_prefix = f"{self.connection.client.new_inbox()}."
+        await self.connection.listen(f"{self._ack_prefix}*", self._on_ack)
+        self.connection.reconnected.append(self._on_reconnected)
+        self.connection.denied.append(self._on_denied)
+
+    async def close(self) -> None:
+        """Give up every wait: nobody will hear an answer any more."""
+        for waiting in self._all():
+            self._fail(
+                waiting, NotConnected(f"the client was closed while request {waiting.request_id} was waited for")
+            )
+
+    async def listen(self, account: str) -> None:
+        """Hear the outcomes of an account's requests, or of all accounts with `*`."""
+        if account not in self._listened and "*" not in self._listened:
+            self._listened.add(account)
+            await self.connection.listen(f"rpl.{account}.*", self._on_outcome)
+
+    async def wait(
+        self, *, request_id: UUID, account: str, route: Route, wish: Wish, payload: bytes | None, timeout: float
+    ) -> Outcome:
+        """Send a request if there is a payload, and return what the wish names: that it is stored, or its outcome."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._tokens += 1
+        waiting = Waiting(
+            request_id=request_id,
+            key=str(request_id),
+            token=str(self._tokens),
+            account=account,
+            route=route,
+            wish=wish,
+            subject=route.message.subject(account),
+            payload=payload,
+            started=now,
+            deadline=now + timeout,
+            answer=loop.create_future(),
+            pause=FIRST_LOOK_SECONDS,
+            stored=payload is None,
+        )
+        self._by_id.setdefault(waiting.key, []).append(waiting)
+        self._by_token[waiting.token] = waiting
+        try:
+            await self._begin(waiting)
+            return await waiting.answer
+        finally:
+            self._forget(waiting)
+
+    async def _begin(self, waiting: Waiting) -> None:
+        if waiting.wish == "outcome":
+            await self.listen(waiting.account)
+        if waiting.payload is None:
+            self._look(waiting)
+        else:
+            await self._send(waiting)
+        self._remind(waiting, waiting.pause)
+
+    async def _send(self, waiting: Waiting) -> None:
+        assert waiting.payload is not None
+        reply = self._ack_prefix + waiting.token
+        headers = {"Nats-Msg-Id": waiting.key}
+        try:
+            await self.connection.publish(waiting.subject, waiting.payload, reply=reply, headers=headers)
+        except nats.errors.OutboundBufferLimitError:
+            waiting.progress = ("the bus is away and the buffer is full",)  # sent again after the reconnection
+
+    # --- what the bus and the workers say ---------------------------------------------------------------------------
+
+    async def _on_ack(self, message: Msg) -> None:
+        waiting = self._by_token.get(message.subject.rpartition(".")[2])
+        if waiting is None or waiting.answer.done() or waiting.stored:
+            return
+        if (message.headers or {}).get("Status") == "503":
+            self._stream_missing(waiting)
+            return
+        ack = json.loads(message.data)
+        if "error" in ack:
+            waiting.progress = (f"the bus did not take it: {ack['error'].get('description', 'no reason given')}",)
+            return
+        waiting.stored = True
+        if waiting.wish == "stored":
+            self._settle(waiting, Outcome(waiting.request_id))
+        elif ack.get("duplicate"):
+            self._look(waiting)  # sent before: its outcome may have been stated while nobody listened
+
+    async def _on_outcome(self, message: Msg) -> None:
+        same = self._by_id.get(message.subject.rpartition(".")[2])
+        if not same or (event := readable(message.data)) is None:
+            return
+        now = asyncio.get_running_loop().time()
+        for waiting in same:
+            if waiting.wish == "outcome":
+                self._settle(waiting, outcome_of(waiting.request_id, event, now - waiting.started))
+
+    def _on_reconnected(self) -> None:
+        for waiting in self._all():
+            self._remind(waiting, random.uniform(0, 0.2))  # noqa: S311 - spreads the load, guards nothing
+
+    def _on_denied(self, action: str, subject: str) -> None:
+        if action == "publish":
+            for waiting in self._all():
+                if waiting.subject == subject:
+                    self._fail(waiting, NotPermitted(f"these credentials may not publish to {subject}"))
+
+    def _all(self) -> list[Waiting]:
+        return [waiting for same in self._by_id.values() for waiting in same]
+
+    def _stream_missing(self, waiting: Waiting) -> None:
+        now = asyncio.get_running_loop().time()
+        since = waiting.no_stream_since = waiting.no_stream_since or now
+        if now - since >= NO_STREAM_PATIENCE_SECONDS or now >= waiting.deadline:
+            self._fail(waiting, _no_stream(waiting.subject))
+        else:
+            self._remind(waiting, NO_STREAM_FIRST_SECONDS + (now - since) / 2)
+
+    # --- what is due ------------------------------------------------------------------------------------------------
+
+    def _remind(self, waiting: Waiting, seconds: float) -> None:
+        if waiting.timer is not None:
+            waiting.timer.cancel()
+        loop = asyncio.get_running_loop()
+        waiting.timer = loop.call_at(min(loop.time() + seconds, waiting.deadline), self._tend, waiting)
+
+    def _tend(self, waiting: Waiting) -> None:
+        if waiting.answer.done():
+            return
+        if asyncio.get_running_loop().time() >= waiting.deadline:
+            self._fail(waiting, self._too_late(waiting))
+            return
+        if self.connection.usable:
+            self._look(waiting)
+        waiting.pause = min(waiting.pause * LOOK_GROWTH, LONGEST_LOOK_SECONDS)
+        self._remind(waiting, waiting.pause)
+
+    def _look(self, waiting: Waiting) -> None:
+        """Do now what brings the wait on: send again what is not stored, ask the stations about what is."""
+        if waiting.looking is None or waiting.looking.done():
+            step = self._ask_stations(waiting) if waiting.stored else self._send(waiting)
+            waiting.looking = asyncio.get_running_loop().create_task(step)
+            waiting.looking.add_done_callback(partial(self._looked, waiting))
+
+    async def _ask_stations(self, waiting: Waiting) -> None:
+        async with self._looks:
+            if not waiting.answer.done():
+                verdict = await look_up(self.connection, waiting.account, waiting.route, waiting.request_id)
+                await self._apply(waiting, verdict)
+
+    async def _apply(self, waiting: Waiting, verdict: Verdict) -> None:
+        elapsed = asyncio.get_running_loop().time() - waiting.started
+        match verdict:
+            case Done(at):
+                event = await find_fact(self.connection, waiting.account, waiting.route, waiting.request_id, at)
+                found = Outcome(waiting.request_id, elapsed=elapsed)
+                self._settle(waiting, found if event is None else outcome_of(waiting.request_id, event, elapsed))
+            case Declined(refusal):
+                self._settle(waiting, Outcome(waiting.request_id, refusal=refusal, elapsed=elapsed))
+            case Stuck(service, code):
+                what = f"{service} could not handle it and has set it aside ({code}); the operator can replay it"
+                self._fail(waiting, SetAside(waiting.request_id, what))
+            case Underway(progress):
+                waiting.progress = progress
+                if _hears_its_end(waiting.route):
+                    await self._search(waiting)
+
+    async def _search(self, waiting: Waiting) -> None:
+        event = await find_fact(
+            self.connection, waiting.account, waiting.route, waiting.request_id, sent_at(waiting.request_id)
+        )
+        if event is not None:
+            elapsed = asyncio.get_running_loop().time() - waiting.started
+            self._settle(waiting, outcome_of(waiting.request_id, event, elapsed))
+
+    # --- ends -------------------------------------------------------------------------------------------------------
+
+    def _settle(self, waiting: Waiting, outcome: Outcome) -> None:
+        if not waiting.answer.done():
+            waiting.answer.set_result(outcome)
+
+    def _fail(self, waiting: Waiting, error: BaseException) -> None:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(error)
+
+    def _looked(self, waiting: Waiting, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        match task.exception():
+            case None:
+                return
+            case PostkontorError() as error:
+                self._fail(waiting, error)
+            case (ValidationError() | nats.errors.Error() | TimeoutError()) as error:
+                waiting.progress = (f"the last look failed: {type(error).__name__}",)
+            case error:
+                self._fail(waiting, error)
+
+    def _forget(self, waiting: Waiting) -> None:
+        if waiting.timer is not None:
+            waiting.timer.cancel()
+        if waiting.looking is not None:
+            waiting.looking.cancel()
+        self._by_token.pop(waiting.token, None)
+        if others := [other for other in self._by_id.get(waiting.key, ()) if other is not waiting]:
+            self._by_id[waiting.key] = others
+        else:
+            self._by_id.pop(waiting.key, None)
+
+    def _too_late(self, waiting: Waiting) -> PostkontorError:
+        seconds = waiting.deadline - waiting.started
+        if waiting.no_stream_since is not None and not waiting.stored:
+            return _no_stream(waiting.subject)
+        if not self.connection.usable:
+            what = f"the bus at {self.connection.access.place} was lost and did not come back within {seconds:g} s"
+        elif not waiting.stored:
+            what = f"the bus did not confirm it within {seconds:g} s"
+        else:
+            what = f"no outcome within {seconds:g} s"
+        complaint = (f"the bus says: {self.connection.complaint}",) if self.connection.complaint else ()
+        return NoAnswer(waiting.request_id, what, waiting.progress + complaint)
+
+
+def sent_at(request_id: UUID) -> datetime:
+    """Return when a request id was made if it is a UUIDv7, else a time before any request still worth waiting for."""
+    if request_id.version == 7:
+        return datetime.fromtimestamp((request_id.int >> 80) / 1000, UTC)
+    return datetime.now(UTC) - timedelta(days=1)
+
+
+def _hears_its_end(route: Route) -> bool:
+    """Tell whether the last station ends a request on hearing another's event, which may answer several at once.
+
+    Its record then stands under the request that led to that event, and only the fact names every request.
+    """
+    return len(set(route.stations)) < len(route.stations)
+
+
+def _no_stream(subject: str) -> NotSetUp:
+    return NotSetUp(f"no stream on the bus takes {subject}. Make the streams first: postkontor bus apply")

@@ -1,0 +1,82 @@
+"""Pull consumers on the stream of events: made, read and remade, with errors that say what is missing."""
+
+import asyncio
+import contextlib
+
+import nats.errors
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, ConsumerInfo
+from nats.js.errors import APIError, BadRequestError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
+
+from client.connection import Connection
+from client.errors import NotConnected, NotPermitted, NotSetUp
+
+STREAM = "EVT"
+API_TIMEOUT_SECONDS = 5.0
+FETCH_SECONDS = 5.0  # a pull waits this long at the server; a lost bus shows as its silence
+TROUBLE_PAUSE_SECONDS = 1.0
+
+Pull = JetStreamContext.PullSubscription
+
+
+async def make_consumer(connection: Connection, config: ConsumerConfig) -> ConsumerInfo:
+    """Make a consumer, or update the one of that name."""
+    try:
+        return await connection.stream_api.add_consumer(STREAM, config, timeout=API_TIMEOUT_SECONDS)
+    except BadRequestError as error:
+        raise NotSetUp(f"the bus does not accept the subscription {config.name}: {error.description}") from None
+    except (NotFoundError, ServiceUnavailableError, NoStreamResponseError, nats.errors.NoRespondersError):
+        raise _no_stream(connection) from None
+    except TimeoutError:
+        raise _silent(connection, f"the subscription {config.name} could not be made") from None
+
+
+async def consumer_named(connection: Connection, name: str) -> ConsumerInfo | None:
+    """Return what the bus knows of a durable subscription; None when there is none."""
+    try:
+        return await connection.stream_api.consumer_info(STREAM, name, timeout=API_TIMEOUT_SECONDS)
+    except NotFoundError as error:
+        if "stream" in (error.description or ""):
+            raise _no_stream(connection) from None
+        return None
+    except (ServiceUnavailableError, nats.errors.NoRespondersError):
+        raise _no_stream(connection) from None
+    except TimeoutError:
+        raise _silent(connection, f"the subscription {name} could not be read") from None
+
+
+async def bind(connection: Connection, name: str) -> Pull:
+    """Return the reading end of a consumer."""
+    return await connection.stream_api.pull_subscribe_bind(consumer=name, stream=STREAM)
+
+
+async def unbind(pull: Pull) -> None:
+    """Give the reading end back, if there is still a connection to say so on."""
+    with contextlib.suppress(nats.errors.Error):
+        await pull.unsubscribe()
+
+
+async def fetch(connection: Connection, pull: Pull, batch: int, seconds: float = FETCH_SECONDS) -> list[Msg] | None:
+    """Return the next messages, an empty list when none came, None when the bus says that something is wrong."""
+    if connection.client.is_closed:
+        raise NotConnected(f"the connection to {connection.access.place} is closed")
+    try:
+        return await pull.fetch(batch, timeout=seconds)
+    except TimeoutError:
+        return []
+    except (APIError, nats.errors.Error):
+        await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
+        return None
+
+
+def _no_stream(connection: Connection) -> NotSetUp:
+    return NotSetUp(
+        f"the bus at {connection.access.place} has no stream {STREAM}. Make the streams first: postkontor bus apply"
+    )
+
+
+def _silent(connection: Connection, what: str) -> NotConnected | NotPermitted:
+    if "permissions violation" in connection.complaint.lower():
+        return NotPermitted(f"{what}: {connection.complaint}")
+    return NotConnected(f"{what}: the bus at {connection.access.place} does not answer")

@@ -1,0 +1,15 @@
+"""What crosses the bus: envelope, values, messages, refusals, routes.
+
+This package is the only thing another program must import to talk to Postkontor. It needs pydantic, and `idna`
+for IDNA 2008 names; it opens no connection and reads no clock.
+
+    envelope   the CloudEvents 1.0 JSON form every message has
+    values     account id, domain name, mail address, cents, bytes, password hash
+    ids        UUIDv7 for requests, UUIDv5 for what follows from them
+    refusals   code, findings and text in two languages
+    codes      every refusal code with its sentences
+    registry   which message belongs to which subject
+    routes     which worker handles a request, in which order, and which fact ends it
+    billing_v1, domain_v1, dnscheck_v1, mailbox_v1
+               the messages, by owner and version
+"""

@@ -1,0 +1,168 @@
+"""Every refusal code with its sentences. A code is never renamed and never means something else."""
+
+from typing import NamedTuple
+
+
+class Sentence(NamedTuple):
+    """The text of one code; names in braces are the finding's details."""
+
+    de: str
+    en: str
+
+
+CODES: dict[str, Sentence] = {
+    # the message itself
+    "not_json": Sentence("Die Nachricht ist kein gültiges JSON.", "The message is not valid JSON."),
+    "unknown_type": Sentence(
+        "Den Auftrag {type} kennt dieses System nicht.", "This system does not know the request {type}."
+    ),
+    "unknown_version": Sentence(
+        "Den Auftrag {type} gibt es nicht in der Fassung {version}; bekannt: {known}.",
+        "The request {type} has no version {version}; known: {known}.",
+    ),
+    "wrong_shape": Sentence("Das Feld {field} ist falsch: {reason}.", "The field {field} is wrong: {reason}."),
+    "type_mismatch": Sentence(
+        "Das Betreff-Token verlangt {expected}, die Nachricht nennt sich {given}.",
+        "The subject asks for {expected}, the message calls itself {given}.",
+    ),
+    "account_mismatch": Sentence(
+        "Das Konto in der Nachricht ist nicht das Konto des Betreffs.",
+        "The account in the message is not the account of the subject.",
+    ),
+    "too_large": Sentence(
+        "Die Nachricht hat {bytes} Byte, erlaubt sind {limit}.", "The message has {bytes} bytes, {limit} are allowed."
+    ),
+    "request_id_reused": Sentence(
+        "Diese Auftragsnummer gehört schon zu einem Auftrag mit anderem Inhalt.",
+        "This request id already belongs to a request with other content.",
+    ),
+    "internal_error": Sentence(
+        "Der Auftrag konnte nicht bearbeitet werden; der Betreiber sieht ihn und kann ihn wiederholen.",
+        "The request could not be handled; the operator sees it and can replay it.",
+    ),
+    # accounts and packages (billing)
+    "account_unknown": Sentence("Das Konto {account} gibt es nicht.", "There is no account {account}."),
+    "account_exists": Sentence("Das Konto {account} gibt es schon.", "The account {account} exists already."),
+    "account_not_active": Sentence(
+        "Das Konto ist {state}; bitte wenden Sie sich an den Betreiber.",
+        "The account is {state}; please contact the operator.",
+    ),
+    "package_unknown": Sentence(
+        "Das Paket {package} gibt es nicht; wählbar: {known}.",
+        "There is no package {package}; choose from: {known}.",
+    ),
+    "package_unchanged": Sentence(
+        "Das Konto hat das Paket {package} bereits.", "The account has the package {package} already."
+    ),
+    "reseller_not_self_service": Sentence(
+        "Das Paket reseller richtet nur der Betreiber ein; bitte sprechen Sie uns an.",
+        "Only the operator assigns the package reseller; please talk to us.",
+    ),
+    "reseller_api_only": Sentence(
+        "Reseller-Konten werden nur über die API oder den Bus verwaltet, nicht über die Konsole.",
+        "Reseller accounts are managed over the API or the bus only, not on the console.",
+    ),
+    "contract_terms_missing": Sentence(
+        "Das Paket reseller braucht Vertragsbedingungen: Preis und Grenzen.",
+        "The package reseller needs contract terms: price and caps.",
+    ),
+    "contract_terms_not_applicable": Sentence(
+        "Vertragsbedingungen gelten nur für das Paket reseller, nicht für {package}.",
+        "Contract terms belong to the package reseller only, not to {package}.",
+    ),
+    "package_too_small": Sentence(
+        "Das Paket {package} ist zu klein: {resource}: {used} genutzt, {reserved} reserviert, {allowed} erlaubt;"
+        " {excess} müssen weg.",
+        "The package {package} is too small: {resource}: {used} used, {reserved} reserved, {allowed} allowed;"
+        " {excess} must go.",
+    ),
+    "plan_unknown": Sentence(
+        "Den Tarif {plan} gibt es nicht; wählbar: {known}.", "There is no plan {plan}; choose from: {known}."
+    ),
+    "plan_unchanged": Sentence(
+        "Das Postfach hat den Tarif {plan} bereits.", "The mailbox has the plan {plan} already."
+    ),
+    "cap_reached": Sentence(
+        "Die Grenze ist erreicht: {resource}: {allowed} erlaubt, {used} genutzt, {reserved} reserviert,"
+        " {requested} angefragt. Wechseln Sie in ein größeres Paket oder geben Sie etwas frei.",
+        "The cap is reached: {resource}: {allowed} allowed, {used} used, {reserved} reserved, {requested} requested."
+        " Change to a larger package or free something.",
+    ),
+    # domains
+    "domain_unknown": Sentence(
+        "Die Domain {domain} ist in diesem Konto nicht bekannt. Nächster Schritt: Domain anmelden.",
+        "The domain {domain} is not known in this account. Next step: claim the domain.",
+    ),
+    "domain_unverified": Sentence(
+        "Die Domain {domain} ist noch nicht bestätigt. Nächster Schritt: TXT-Eintrag {name} mit {value} setzen.",
+        "The domain {domain} is not proven yet. Next step: set the TXT record {name} to {value}.",
+    ),
+    "domain_password_missing": Sentence(
+        "Für {domain} fehlt das Domain-Passwort. Nächster Schritt: Domain-Passwort setzen.",
+        "The domain password of {domain} is missing. Next step: set the domain password.",
+    ),
+    "domain_not_active": Sentence(
+        "Die Domain {domain} ist {state} und nimmt gerade nichts an.",
+        "The domain {domain} is {state} and takes nothing at present.",
+    ),
+    "domain_already_claimed": Sentence(
+        "Die Domain {domain} ist in diesem Konto schon angemeldet (Stand: {state}).",
+        "The domain {domain} is claimed in this account already (state: {state}).",
+    ),
+    "domain_is_public_suffix": Sentence(
+        "{domain} ist eine öffentliche Endung, unter der andere Namen registrieren; sie gehört niemandem allein.",
+        "{domain} is a public suffix under which others register names; nobody owns it alone.",
+    ),
+    "top_level_domain_unknown": Sentence(
+        "Die Endung .{top_level_domain} von {domain} gibt es im Internet nicht; bitte prüfen Sie die Schreibweise.",
+        "The ending .{top_level_domain} of {domain} does not exist on the Internet; please check the spelling.",
+    ),
+    "domain_is_special_use": Sentence(
+        "{domain} ist ein reservierter Name (RFC 6761) und kann nicht im Internet stehen.",
+        "{domain} is a special-use name (RFC 6761) and cannot exist on the Internet.",
+    ),
+    "domain_has_mailboxes": Sentence(
+        "Unter {domain} gibt es noch {mailboxes} Postfächer und {aliases} Aliasse. Nächster Schritt: diese löschen.",
+        "{domain} still has {mailboxes} mailboxes and {aliases} aliases. Next step: delete them.",
+    ),
+    "claim_lost": Sentence(
+        "Ein anderes Konto hat {domain} zuerst bestätigt.", "Another account proved {domain} first."
+    ),
+    "no_target": Sentence("Der Auftrag nennt kein Ziel.", "The request names no target."),
+    # mailboxes
+    "mailbox_unknown": Sentence(
+        "Das Postfach {address} gibt es in diesem Konto nicht.", "There is no mailbox {address} in this account."
+    ),
+    "address_taken": Sentence("Die Adresse {address} ist schon vergeben.", "The address {address} is taken already."),
+    "address_quarantined": Sentence(
+        "Die Adresse {address} wurde gelöscht und ist bis {until} gesperrt.",
+        "The address {address} was deleted and is blocked until {until}.",
+    ),
+    "mailbox_state": Sentence(
+        "Das Postfach {address} ist {state}; so geht dieser Auftrag nicht.",
+        "The mailbox {address} is {state}; this request does not apply.",
+    ),
+    "alias_unknown": Sentence(
+        "Das Postfach {address} hat den Alias {alias} nicht.", "The mailbox {address} has no alias {alias}."
+    ),
+    "forwarding_loop": Sentence(
+        "Die Weiterleitung von {address} zeigt auf sich selbst.", "The forwarding of {address} points to itself."
+    ),
+    "reservation_expired": Sentence(
+        "Die Reservierung ist abgelaufen, bevor das Postfach angelegt wurde; bitte neu anfragen.",
+        "The reservation expired before the mailbox was made; please request it again.",
+    ),
+    "group_exists": Sentence("Die Gruppe {group} gibt es schon.", "The group {group} exists already."),
+    "group_unknown": Sentence("Die Gruppe {group} gibt es nicht.", "There is no group {group}."),
+    "member_unknown": Sentence(
+        "Das Mitglied {address} ist kein Postfach dieses Kontos.", "The member {address} is no mailbox of this account."
+    ),
+    "member_without_groupware": Sentence(
+        "Das Mitglied {address} hat den Tarif {plan} ohne Groupware.",
+        "The member {address} is on the plan {plan}, which has no groupware.",
+    ),
+    "plan_needed_by_group": Sentence(
+        "Das Postfach {address} ist Mitglied der Gruppe {group}; der Tarif {plan} hat keine Groupware.",
+        "The mailbox {address} is a member of the group {group}; the plan {plan} has no groupware.",
+    ),
+}

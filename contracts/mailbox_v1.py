@@ -1,0 +1,355 @@
+"""Messages of mailbox, version 1: mailboxes, aliases, forwardings, features, blocked senders, groups."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from contracts.base import Fact, Part, Request
+from contracts.refusals import Refusal
+from contracts.values import (
+    AccountId,
+    Bytes,
+    Cents,
+    DomainName,
+    Feature,
+    Features,
+    GroupName,
+    MailAddress,
+    PasswordHash,
+    PersonName,
+    PlanCode,
+    SenderPattern,
+)
+
+MailboxState = Literal["active", "suspended", "deleted"]
+FeatureOrigin = Literal["mailbox", "domain", "default"]
+Addresses = Annotated[tuple[MailAddress, ...], Field(min_length=1, max_length=1000)]
+
+
+class FeatureState(Part):
+    """Which features are on, and whose setting that is: the mailbox's own, its domain's, or nobody's (R31)."""
+
+    on: Features
+    origin: FeatureOrigin
+
+
+class MailboxView(Part):
+    """The public state of a mailbox. It holds no password and no hash."""
+
+    account: AccountId
+    address: str
+    domain: str
+    first_name: str
+    last_name: str
+    state: MailboxState
+    plan: PlanCode
+    price_cents: Cents
+    mail_bytes: Bytes
+    cloud_bytes: Bytes
+    groupware: bool
+    catalogue: str
+    aliases: tuple[str, ...]
+    forwardings: tuple[str, ...]
+    keep_copy: bool = Field(description="forwarded mail is also kept in the inbox")
+    features: FeatureState
+    blocked_senders: tuple[str, ...]
+    created_at: AwareDatetime
+    deleted_at: AwareDatetime | None = None
+    revision: int
+
+
+class GroupView(Part):
+    """The public state of a groupware group."""
+
+    account: AccountId
+    name: str
+    members: tuple[str, ...]
+    revision: int
+
+
+# --- requests ---------------------------------------------------------------------------------------------------
+
+
+class CreateMailbox(Request):
+    """Make a mailbox under an active domain of the account (R20)."""
+
+    address: MailAddress
+    first_name: PersonName
+    last_name: PersonName
+    plan: PlanCode
+    password_hash: PasswordHash = Field(repr=False)
+
+
+class RenamePerson(Request):
+    """Change the name of the mailbox's person; the address stays."""
+
+    address: MailAddress
+    first_name: PersonName
+    last_name: PersonName
+
+
+class SetMailboxPassword(Request):
+    """Set the mailbox's password, as a hash (R25)."""
+
+    address: MailAddress
+    password_hash: PasswordHash = Field(repr=False)
+
+
+class ChangePlan(Request):
+    """Put the mailbox on another plan; billing prices it (R26)."""
+
+    address: MailAddress
+    plan: PlanCode
+
+
+class AddAliases(Request):
+    """Give a mailbox more addresses; they count against the pooled cap (R23)."""
+
+    address: MailAddress
+    aliases: Annotated[tuple[MailAddress, ...], Field(min_length=1, max_length=1000)]
+
+
+class RemoveAliases(Request):
+    """Take addresses away."""
+
+    address: MailAddress
+    aliases: Annotated[tuple[MailAddress, ...], Field(min_length=1, max_length=1000)]
+
+
+class SetForwardings(Request):
+    """Forward a mailbox's mail to these addresses, and to no others; the empty list ends forwarding (R23)."""
+
+    address: MailAddress
+    targets: Annotated[tuple[MailAddress, ...], Field(max_length=1000)]
+    keep_copy: bool = True
+
+
+class SetMailboxFeatures(Request):
+    """Set the features of mailboxes: what is named is on, all else off (R31). None follows the domain again."""
+
+    addresses: Addresses
+    features: Features | None
+
+
+class BlockSenders(Request):
+    """Refuse mail from these senders for this mailbox: addresses, or domains written `@example.com` (R32)."""
+
+    address: MailAddress
+    senders: Annotated[tuple[SenderPattern, ...], Field(min_length=1, max_length=1000)]
+
+
+class UnblockSenders(Request):
+    """Take senders off the mailbox's list."""
+
+    address: MailAddress
+    senders: Annotated[tuple[SenderPattern, ...], Field(min_length=1, max_length=1000)]
+
+
+class SuspendMailbox(Request):
+    """Stop logins and delivery; nothing is deleted."""
+
+    address: MailAddress
+
+
+class ReactivateMailbox(Request):
+    """End a suspension."""
+
+    address: MailAddress
+
+
+class DeleteMailbox(Request):
+    """Delete a mailbox with its aliases and forwardings; the address is blocked for 30 days (R26)."""
+
+    address: MailAddress
+
+
+class CreateGroup(Request):
+    """Make a groupware group; its members need a plan with groupware (R24)."""
+
+    name: GroupName
+    members: Annotated[tuple[MailAddress, ...], Field(max_length=1000)] = ()
+
+
+class SetGroupMembers(Request):
+    """Replace the members of a group."""
+
+    name: GroupName
+    members: Annotated[tuple[MailAddress, ...], Field(max_length=1000)]
+
+
+class DeleteGroup(Request):
+    """Delete a group; its members' mailboxes stay."""
+
+    name: GroupName
+
+
+# --- facts ------------------------------------------------------------------------------------------------------
+
+
+class MailboxCreated(Fact):
+    """A mailbox exists."""
+
+    mailbox: MailboxView
+
+
+class PersonRenamed(Fact):
+    """The mailbox's person has another name."""
+
+    mailbox: MailboxView
+
+
+class MailboxPasswordSet(Fact):
+    """The mailbox has another password."""
+
+    mailbox: MailboxView
+
+
+class PlanChanged(Fact):
+    """The mailbox is on another plan."""
+
+    mailbox: MailboxView
+    previous_plan: PlanCode
+
+
+class AliasesChanged(Fact):
+    """The mailbox has other aliases."""
+
+    mailbox: MailboxView
+
+
+class ForwardingsSet(Fact):
+    """The mailbox forwards to other addresses."""
+
+    mailbox: MailboxView
+
+
+class TargetFeatures(Part):
+    """How one target of a feature request fared: its state now, or why not."""
+
+    target: str
+    features: FeatureState | None = None
+    mailboxes: int | None = Field(default=None, description="for a domain: how many mailboxes follow it")
+    refusal: Refusal | None = None
+
+
+class FeaturesSet(Fact):
+    """A feature request is done; each target answers for itself (R31)."""
+
+    requested: tuple[Feature, ...] | None
+    targets: tuple[TargetFeatures, ...]
+
+
+class BlockedSendersChanged(Fact):
+    """The mailbox blocks other senders."""
+
+    mailbox: MailboxView
+
+
+class MailboxSuspended(Fact):
+    """The mailbox takes and gives nothing."""
+
+    mailbox: MailboxView
+
+
+class MailboxReactivated(Fact):
+    """The mailbox works again."""
+
+    mailbox: MailboxView
+
+
+class MailboxDeleted(Fact):
+    """The mailbox, its aliases and forwardings are gone."""
+
+    mailbox: MailboxView
+
+
+class GroupCreated(Fact):
+    """A group exists."""
+
+    group: GroupView
+
+
+class GroupMembersSet(Fact):
+    """A group has other members."""
+
+    group: GroupView
+
+
+class GroupDeleted(Fact):
+    """A group is gone."""
+
+    group: GroupView
+
+
+class DomainVacated(Fact):
+    """Nothing stands under the domain any more; its removal can be finished."""
+
+    domain: DomainName
+    domain_id: UUID
+
+
+class DomainOccupied(Fact):
+    """The domain cannot be removed: mailboxes or aliases stand under it."""
+
+    domain: DomainName
+    domain_id: UUID
+    mailboxes: int
+    aliases: int
+
+
+# --- questions and answers --------------------------------------------------------------------------------------
+
+
+class AskMailbox(Part):
+    """How does this mailbox stand?"""
+
+    address: MailAddress
+
+
+class MailboxAnswer(Part):
+    """The mailbox, or None when the account has none of that address."""
+
+    mailbox: MailboxView | None
+
+
+class AskMailboxes(Part):
+    """Which mailboxes does the account have? Pages are keyed by the last address seen."""
+
+    domain: DomainName | None = None
+    after: str = ""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class MailboxesAnswer(Part):
+    """A page of mailboxes in the order of their addresses; `next` asks for the following page."""
+
+    mailboxes: tuple[MailboxView, ...]
+    next: str | None
+
+
+class AskFeatures(Part):
+    """Which features does each of these have, and from where? Domains or mailboxes."""
+
+    domains: tuple[DomainName, ...] = ()
+    addresses: tuple[MailAddress, ...] = ()
+
+
+class FeaturesAnswer(Part):
+    """One line per target asked for."""
+
+    targets: tuple[TargetFeatures, ...]
+
+
+class AskGroups(Part):
+    """Which groups does the account have?"""
+
+    after: str = ""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class GroupsAnswer(Part):
+    """A page of groups in the order of their names."""
+
+    groups: tuple[GroupView, ...]
+    next: str | None

@@ -1,0 +1,137 @@
+"""Every message of Postkontor, in one table. `REGISTRY` finds them by model or by subject."""
+
+from contracts import billing_v1 as billing
+from contracts import dnscheck_v1 as dnscheck
+from contracts import domain_v1 as domain
+from contracts import mailbox_v1 as mailbox
+from contracts.base import Part
+from contracts.refusals import Refusal, RequestRefused
+from contracts.registry import Registry
+
+SERVICES = ("billing", "domain", "mailbox", "dnscheck")
+
+REGISTRY = Registry()
+
+
+class AskRequest(Part):
+    """What did this worker do for a request?"""
+
+    request_id: str
+
+
+class RequestStep(Part):
+    """One message a worker handled for a request."""
+
+    message_id: str
+    type: str
+    fate: str
+    code: str | None
+    handled_at: str
+    outcome: str | None = None
+    refusal: Refusal | None = None
+
+
+class RequestAnswer(Part):
+    """What one worker did for a request, oldest first."""
+
+    service: str
+    steps: tuple[RequestStep, ...]
+
+
+# Requests, at the station that takes them first.
+REGISTRY.add("billing", "open-account", billing.OpenAccount)
+REGISTRY.add("billing", "update-account", billing.UpdateAccount)
+REGISTRY.add("billing", "change-package", billing.ChangePackage)
+REGISTRY.add("billing", "assign-package", billing.AssignPackage)
+REGISTRY.add("billing", "claim-domain", domain.ClaimDomain)
+REGISTRY.add("domain", "validate-domain", domain.ValidateDomain)
+REGISTRY.add("domain", "check-mx", domain.CheckMx)
+REGISTRY.add("domain", "set-domain-password", domain.SetDomainPassword)
+REGISTRY.add("domain", "set-domain-features", domain.SetDomainFeatures)
+REGISTRY.add("domain", "remove-domain", domain.RemoveDomain)
+REGISTRY.add("domain", "create-mailbox", mailbox.CreateMailbox)
+REGISTRY.add("domain", "add-aliases", mailbox.AddAliases)
+REGISTRY.add("billing", "change-plan", mailbox.ChangePlan)
+REGISTRY.add("billing", "set-forwardings", mailbox.SetForwardings)
+REGISTRY.add("billing", "create-group", mailbox.CreateGroup)
+REGISTRY.add("mailbox", "rename-person", mailbox.RenamePerson)
+REGISTRY.add("mailbox", "set-mailbox-password", mailbox.SetMailboxPassword)
+REGISTRY.add("mailbox", "set-mailbox-features", mailbox.SetMailboxFeatures)
+REGISTRY.add("mailbox", "remove-aliases", mailbox.RemoveAliases)
+REGISTRY.add("mailbox", "block-senders", mailbox.BlockSenders)
+REGISTRY.add("mailbox", "unblock-senders", mailbox.UnblockSenders)
+REGISTRY.add("mailbox", "suspend-mailbox", mailbox.SuspendMailbox)
+REGISTRY.add("mailbox", "reactivate-mailbox", mailbox.ReactivateMailbox)
+REGISTRY.add("mailbox", "delete-mailbox", mailbox.DeleteMailbox)
+REGISTRY.add("mailbox", "set-group-members", mailbox.SetGroupMembers)
+REGISTRY.add("mailbox", "delete-group", mailbox.DeleteGroup)
+
+# Hand-overs, at the station that receives them.
+REGISTRY.add("domain", "claim-domain", billing.AcceptedClaim)
+REGISTRY.add("billing", "create-mailbox", billing.AdmittedMailbox)
+REGISTRY.add("billing", "add-aliases", billing.AdmittedAliases)
+REGISTRY.add("mailbox", "create-mailbox", billing.ReservedMailbox)
+REGISTRY.add("mailbox", "add-aliases", billing.ReservedAliases)
+REGISTRY.add("mailbox", "change-plan", billing.PricedPlanChange)
+REGISTRY.add("mailbox", "set-forwardings", billing.ReservedForwardings)
+REGISTRY.add("mailbox", "create-group", billing.ReservedGroup)
+REGISTRY.add("mailbox", "set-domain-features", domain.AdmittedDomainFeatures)
+REGISTRY.add("mailbox", "remove-domain", domain.DomainRemoval)
+REGISTRY.add("dnscheck", "watch-domain", dnscheck.WatchDomain)
+REGISTRY.add("dnscheck", "unwatch-domain", dnscheck.UnwatchDomain)
+
+# Facts, by their owner.
+for service in SERVICES:
+    REGISTRY.add(service, "request-refused", RequestRefused)
+REGISTRY.add("billing", "account-opened", billing.AccountOpened)
+REGISTRY.add("billing", "account-updated", billing.AccountUpdated)
+REGISTRY.add("billing", "package-changed", billing.PackageChanged)
+REGISTRY.add("billing", "capacity-reserved", billing.CapacityReserved)
+REGISTRY.add("billing", "capacity-confirmed", billing.CapacityConfirmed)
+REGISTRY.add("billing", "capacity-released", billing.CapacityReleased)
+REGISTRY.add("domain", "domain-claimed", domain.DomainClaimed)
+REGISTRY.add("domain", "domain-verified", domain.DomainVerified)
+REGISTRY.add("domain", "domain-activated", domain.DomainActivated)
+REGISTRY.add("domain", "domain-password-set", domain.DomainPasswordSet)
+REGISTRY.add("domain", "domain-features-changed", domain.DomainFeaturesChanged)
+REGISTRY.add("domain", "domain-removed", domain.DomainRemoved)
+REGISTRY.add("domain", "claim-lost", domain.ClaimLost)
+REGISTRY.add("domain", "transfer-opened", domain.TransferOpened)
+REGISTRY.add("domain", "validation-finished", domain.ValidationFinished)
+REGISTRY.add("domain", "mx-check-finished", domain.MxCheckFinished)
+REGISTRY.add("domain", "mx-changed", domain.MxChanged)
+REGISTRY.add("domain", "mailbox-admitted", domain.MailboxAdmitted)
+REGISTRY.add("domain", "aliases-admitted", domain.AliasesAdmitted)
+REGISTRY.add("dnscheck", "txt-checked", dnscheck.TxtChecked)
+REGISTRY.add("dnscheck", "mx-checked", dnscheck.MxChecked)
+REGISTRY.add("mailbox", "mailbox-created", mailbox.MailboxCreated)
+REGISTRY.add("mailbox", "person-renamed", mailbox.PersonRenamed)
+REGISTRY.add("mailbox", "mailbox-password-set", mailbox.MailboxPasswordSet)
+REGISTRY.add("mailbox", "plan-changed", mailbox.PlanChanged)
+REGISTRY.add("mailbox", "aliases-changed", mailbox.AliasesChanged)
+REGISTRY.add("mailbox", "forwardings-set", mailbox.ForwardingsSet)
+REGISTRY.add("mailbox", "features-set", mailbox.FeaturesSet)
+REGISTRY.add("mailbox", "blocked-senders-changed", mailbox.BlockedSendersChanged)
+REGISTRY.add("mailbox", "mailbox-suspended", mailbox.MailboxSuspended)
+REGISTRY.add("mailbox", "mailbox-reactivated", mailbox.MailboxReactivated)
+REGISTRY.add("mailbox", "mailbox-deleted", mailbox.MailboxDeleted)
+REGISTRY.add("mailbox", "group-created", mailbox.GroupCreated)
+REGISTRY.add("mailbox", "group-members-set", mailbox.GroupMembersSet)
+REGISTRY.add("mailbox", "group-deleted", mailbox.GroupDeleted)
+REGISTRY.add("mailbox", "domain-vacated", mailbox.DomainVacated)
+REGISTRY.add("mailbox", "domain-occupied", mailbox.DomainOccupied)
+
+# Questions, by who answers them.
+for service in SERVICES:
+    REGISTRY.add(service, "request", AskRequest, reply=RequestAnswer)
+REGISTRY.add("billing", "account", billing.AskAccount, reply=billing.AccountAnswer)
+REGISTRY.add("billing", "usage", billing.AskUsage, reply=billing.UsageAnswer)
+REGISTRY.add("billing", "quote", billing.AskQuote, reply=billing.QuoteAnswer)
+REGISTRY.add("billing", "catalogue", billing.AskCatalogue, reply=billing.CatalogueAnswer)
+REGISTRY.add("domain", "domain", domain.AskDomain, reply=domain.DomainAnswer)
+REGISTRY.add("domain", "domains", domain.AskDomains, reply=domain.DomainsAnswer)
+REGISTRY.add("dnscheck", "attempts", dnscheck.AskAttempts, reply=dnscheck.AttemptsAnswer)
+REGISTRY.add("mailbox", "mailbox", mailbox.AskMailbox, reply=mailbox.MailboxAnswer)
+REGISTRY.add("mailbox", "mailboxes", mailbox.AskMailboxes, reply=mailbox.MailboxesAnswer)
+REGISTRY.add("mailbox", "features", mailbox.AskFeatures, reply=mailbox.FeaturesAnswer)
+REGISTRY.add("mailbox", "groups", mailbox.AskGroups, reply=mailbox.GroupsAnswer)

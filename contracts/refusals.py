@@ -1,0 +1,55 @@
+"""The shape of a no: a stable code, every finding, and sentences in German and English (R40)."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.base import Fact, Part, Text
+from contracts.codes import CODES
+
+Detail = str | int | bool | None
+
+
+class Finding(Part):
+    """One reason. `details` holds the figures and names that the sentence speaks of."""
+
+    code: str
+    severity: Literal["error", "warning", "note"] = "error"
+    text: Text
+    details: dict[str, Detail] = Field(default={})
+
+
+class Refusal(Part):
+    """Why a request was refused: `code` is the first finding's; programs branch on codes, people read texts."""
+
+    code: str
+    text: Text
+    findings: tuple[Finding, ...]
+
+
+class RequestRefused(Fact):
+    """A request ended with a no. Nothing was changed by it, and what was reserved for it is given back."""
+
+    request_id: UUID
+    request_type: str
+    refusal: Refusal
+    reservation: tuple[str, ...] = ()  # holders of what billing had reserved, see billing_v1.Reservation
+
+
+def finding(code: str, *, severity: Literal["error", "warning", "note"] = "error", **details: Detail) -> Finding:
+    """Write a finding from the catalogue of codes. Raises KeyError for a code or a detail the catalogue lacks."""
+    sentence = CODES[code]
+    shown = {name: "∞" if value is None else value for name, value in details.items()}
+    text = Text(de=sentence.de.format_map(shown), en=sentence.en.format_map(shown))
+    return Finding(code=code, severity=severity, text=text, details=details)
+
+
+def refusal(*findings: Finding) -> Refusal:
+    """Join findings into one refusal; the first one names it."""
+    return Refusal(code=findings[0].code, text=findings[0].text, findings=findings)
+
+
+def refuse(code: str, **details: Detail) -> Refusal:
+    """Write a refusal with a single finding."""
+    return refusal(finding(code, severity="error", **details))

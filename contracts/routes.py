@@ -1,0 +1,112 @@
+"""The way of every request through the workers, written down instead of coordinated.
+
+Each station handles one message and hands the request on. The first station is where publishers send it; the last
+one states the outcome. Every station may end it with `request-refused`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel
+
+from contracts import billing_v1 as billing
+from contracts import domain_v1 as domain
+from contracts import mailbox_v1 as mailbox
+from contracts.messages import REGISTRY
+from contracts.registry import Message
+
+Caller = Literal["customer", "operator"]
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a request goes, which fact ends it, and who may send it."""
+
+    request: type[BaseModel]
+    stations: tuple[str, ...]
+    outcome: str  # `<owner>.<fact>`, version apart
+    settled_by: str | None = None  # hears the outcome and books it; the requester does not wait for that
+    caller: Caller = "customer"
+
+    @property
+    def message(self) -> Message:
+        """Return the message that a publisher sends."""
+        return REGISTRY.of(self.request)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(billing.OpenAccount, ("billing",), "billing.account-opened", caller="operator"),
+    Route(billing.AssignPackage, ("billing",), "billing.package-changed", caller="operator"),
+    Route(billing.UpdateAccount, ("billing",), "billing.account-updated"),
+    Route(billing.ChangePackage, ("billing",), "billing.package-changed"),
+    Route(domain.ClaimDomain, ("billing", "domain"), "domain.domain-claimed"),
+    Route(domain.ValidateDomain, ("domain", "dnscheck", "domain"), "domain.validation-finished"),
+    Route(domain.CheckMx, ("domain", "dnscheck", "domain"), "domain.mx-check-finished"),
+    Route(domain.SetDomainPassword, ("domain",), "domain.domain-password-set"),
+    Route(domain.SetDomainFeatures, ("domain", "mailbox"), "mailbox.features-set"),
+    Route(domain.RemoveDomain, ("domain", "mailbox", "domain"), "domain.domain-removed"),
+    Route(mailbox.CreateMailbox, ("domain", "billing", "mailbox"), "mailbox.mailbox-created", settled_by="billing"),
+    Route(mailbox.AddAliases, ("domain", "billing", "mailbox"), "mailbox.aliases-changed", settled_by="billing"),
+    Route(mailbox.ChangePlan, ("billing", "mailbox"), "mailbox.plan-changed", settled_by="billing"),
+    Route(mailbox.SetForwardings, ("billing", "mailbox"), "mailbox.forwardings-set", settled_by="billing"),
+    Route(mailbox.CreateGroup, ("billing", "mailbox"), "mailbox.group-created", settled_by="billing"),
+    Route(mailbox.RenamePerson, ("mailbox",), "mailbox.person-renamed"),
+    Route(mailbox.SetMailboxPassword, ("mailbox",), "mailbox.mailbox-password-set"),
+    Route(mailbox.SetMailboxFeatures, ("mailbox",), "mailbox.features-set"),
+    Route(mailbox.RemoveAliases, ("mailbox",), "mailbox.aliases-changed", settled_by="billing"),
+    Route(mailbox.BlockSenders, ("mailbox",), "mailbox.blocked-senders-changed"),
+    Route(mailbox.UnblockSenders, ("mailbox",), "mailbox.blocked-senders-changed"),
+    Route(mailbox.SuspendMailbox, ("mailbox",), "mailbox.mailbox-suspended"),
+    Route(mailbox.ReactivateMailbox, ("mailbox",), "mailbox.mailbox-reactivated"),
+    Route(mailbox.DeleteMailbox, ("mailbox",), "mailbox.mailbox-deleted", settled_by="billing"),
+    Route(mailbox.SetGroupMembers, ("mailbox",), "mailbox.group-members-set"),
+    Route(mailbox.DeleteGroup, ("mailbox",), "mailbox.group-deleted", settled_by="billing"),
+)
+
+_BY_REQUEST = {route.request: route for route in ROUTES}
+_BY_TYPE = {route.message.type: route for route in ROUTES}
+
+
+def route_of(request: type[BaseModel]) -> Route:
+    """Return the route of a request model."""
+    return _BY_REQUEST[request]
+
+
+def route_of_type(message_type: str) -> Route | None:
+    """Return the route that a message type enters, or None for hand-overs and facts."""
+    return _BY_TYPE.get(message_type)
+
+
+# Who hears which facts, by type. What is not named here reaches subscribers only.
+HEARD: dict[str, tuple[str, ...]] = {
+    "billing": (
+        "mailbox.aliases-changed.v1",
+        "mailbox.forwardings-set.v1",
+        "mailbox.group-created.v1",
+        "mailbox.group-deleted.v1",
+        "mailbox.mailbox-created.v1",
+        "mailbox.mailbox-deleted.v1",
+        "mailbox.plan-changed.v1",
+        "mailbox.request-refused.v1",
+    ),
+    "domain": (
+        "billing.account-opened.v1",
+        "billing.account-updated.v1",
+        "billing.package-changed.v1",
+        "dnscheck.mx-checked.v1",
+        "dnscheck.txt-checked.v1",
+        "mailbox.domain-occupied.v1",
+        "mailbox.domain-vacated.v1",
+    ),
+    "mailbox": ("billing.account-opened.v1", "billing.account-updated.v1", "billing.package-changed.v1"),
+    "dnscheck": (),
+}
+
+OUTCOMES = frozenset(route.outcome for route in ROUTES)
+_REQUEST_TYPES = {route.message.name: route.message.type for route in ROUTES}
+
+
+def request_type(message_type: str) -> str:
+    """Return the type of the request that a hand-over of the same name belongs to, else the type itself."""
+    parts = message_type.split(".")
+    return _REQUEST_TYPES.get(parts[1], message_type) if len(parts) > 1 else message_type

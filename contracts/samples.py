@@ -1,0 +1,263 @@
+"""One sample of everything that crosses the bus, by type. The golden messages are written from them."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+
+from contracts import billing_v1 as billing
+from contracts import dnscheck_v1 as dnscheck
+from contracts import domain_v1 as domain
+from contracts import mailbox_v1 as mailbox
+from contracts import sample_parts as of
+from contracts.messages import SERVICES, AskRequest, RequestAnswer, RequestStep
+from contracts.refusals import RequestRefused, refuse
+from contracts.sample_parts import ANNA, BERND, DOMAIN, DOMAIN_ID, PASSWORD_HASH, REQUEST, UMLAUT_DOMAIN
+
+BUREAU = f"buero@{UMLAUT_DOMAIN}"
+BLOCKED = ("@werbung.example", "lotto@gewinn.example")
+
+_CREATE = mailbox.CreateMailbox(
+    address=ANNA, first_name="Anna", last_name="Petersen", plan="office", password_hash=PASSWORD_HASH
+)
+_ALIASES = mailbox.AddAliases(address=ANNA, aliases=(f"segel@{DOMAIN}", BUREAU))
+_CHANGE_PLAN = mailbox.ChangePlan(address=ANNA, plan="office")
+_FORWARD = mailbox.SetForwardings(address=ANNA, targets=("anna@example.org",), keep_copy=True)
+_GROUP = mailbox.CreateGroup(name="Törn-Planung", members=(ANNA, BERND))
+_CLAIM = domain.ClaimDomain(domain=DOMAIN, password_hash=PASSWORD_HASH)
+_FEATURES = domain.SetDomainFeatures(domains=(DOMAIN, UMLAUT_DOMAIN), features=("backup",), keep_mailbox_settings=True)
+_DOMAIN_IDS = {DOMAIN: DOMAIN_ID, UMLAUT_DOMAIN: of.UMLAUT_DOMAIN_ID}
+_ALIAS_HOLDERS = tuple(f"alias_forward/{alias}" for alias in _ALIASES.aliases)
+_FORWARD_HOLDER = f"alias_forward/{ANNA}>anna@example.org"
+
+REQUESTS: dict[str, BaseModel] = {
+    "billing.open-account.v1": billing.OpenAccount(
+        package="reseller",
+        terms=of.CONTRACT,
+        company="Nordwind Segel GmbH",
+        vat_id="DE123456789",
+        email="buero@nordwind-segel.de",
+        payment_email="rechnung@nordwind-segel.de",
+        phone="+49 431 5550100",
+        language="de",
+    ),
+    "billing.update-account.v1": billing.UpdateAccount(phone="+49 431 5550199", language="en"),
+    "billing.change-package.v1": billing.ChangePackage(package="gold"),
+    "billing.assign-package.v1": billing.AssignPackage(package="reseller", terms=of.CONTRACT),
+    "billing.claim-domain.v1": _CLAIM,
+    "billing.change-plan.v1": _CHANGE_PLAN,
+    "billing.set-forwardings.v1": _FORWARD,
+    "billing.create-group.v1": _GROUP,
+    "domain.validate-domain.v1": domain.ValidateDomain(domain=DOMAIN),
+    "domain.check-mx.v1": domain.CheckMx(domain=UMLAUT_DOMAIN),
+    "domain.set-domain-password.v1": domain.SetDomainPassword(domain=DOMAIN, password_hash=PASSWORD_HASH),
+    "domain.set-domain-features.v1": _FEATURES,
+    "domain.remove-domain.v1": domain.RemoveDomain(domain=DOMAIN),
+    "domain.create-mailbox.v1": _CREATE,
+    "domain.add-aliases.v1": _ALIASES,
+    "mailbox.rename-person.v1": mailbox.RenamePerson(address=ANNA, first_name="Anna", last_name="Größmann"),
+    "mailbox.set-mailbox-password.v1": mailbox.SetMailboxPassword(address=ANNA, password_hash=PASSWORD_HASH),
+    "mailbox.set-mailbox-features.v1": mailbox.SetMailboxFeatures(addresses=(ANNA, BERND), features=("blacklist",)),
+    "mailbox.remove-aliases.v1": mailbox.RemoveAliases(address=ANNA, aliases=(BUREAU,)),
+    "mailbox.block-senders.v1": mailbox.BlockSenders(address=ANNA, senders=BLOCKED),
+    "mailbox.unblock-senders.v1": mailbox.UnblockSenders(address=ANNA, senders=BLOCKED[:1]),
+    "mailbox.suspend-mailbox.v1": mailbox.SuspendMailbox(address=ANNA),
+    "mailbox.reactivate-mailbox.v1": mailbox.ReactivateMailbox(address=ANNA),
+    "mailbox.delete-mailbox.v1": mailbox.DeleteMailbox(address=ANNA),
+    "mailbox.set-group-members.v1": mailbox.SetGroupMembers(name="Törn-Planung", members=(ANNA,)),
+    "mailbox.delete-group.v1": mailbox.DeleteGroup(name="Törn-Planung"),
+}
+
+HAND_OVERS: dict[str, BaseModel] = {
+    "domain.claim-domain.v1": billing.AcceptedClaim(request=_CLAIM, standing=of.STANDING, language="de"),
+    "billing.create-mailbox.v1": billing.AdmittedMailbox(request=_CREATE, domain_id=DOMAIN_ID),
+    "billing.add-aliases.v1": billing.AdmittedAliases(request=_ALIASES, domain_ids=_DOMAIN_IDS),
+    "mailbox.create-mailbox.v1": billing.ReservedMailbox(
+        request=_CREATE, domain_id=DOMAIN_ID, terms=of.OFFICE, reservation=of.reservation(of.HOLDER)
+    ),
+    "mailbox.add-aliases.v1": billing.ReservedAliases(
+        request=_ALIASES, domain_ids=_DOMAIN_IDS, reservation=of.reservation(*_ALIAS_HOLDERS)
+    ),
+    "mailbox.change-plan.v1": billing.PricedPlanChange(
+        request=_CHANGE_PLAN, terms=of.OFFICE, reservation=of.reservation(f"plan.office/{ANNA}")
+    ),
+    "mailbox.set-forwardings.v1": billing.ReservedForwardings(
+        request=_FORWARD, reservation=of.reservation(_FORWARD_HOLDER)
+    ),
+    "mailbox.create-group.v1": billing.ReservedGroup(request=_GROUP, reservation=of.reservation("group/Törn-Planung")),
+    "mailbox.set-domain-features.v1": domain.AdmittedDomainFeatures(
+        request=_FEATURES,
+        admitted=(domain.DomainTarget(domain=DOMAIN, domain_id=DOMAIN_ID),),
+        refused=(domain.TargetResult(target=UMLAUT_DOMAIN, refusal=of.DOMAIN_UNKNOWN),),
+    ),
+    "mailbox.remove-domain.v1": domain.DomainRemoval(request=domain.RemoveDomain(domain=DOMAIN), domain_id=DOMAIN_ID),
+    "dnscheck.watch-domain.v1": dnscheck.WatchDomain(
+        domain_id=DOMAIN_ID,
+        domain=DOMAIN,
+        facet="txt",
+        record_name=f"_postkontor-challenge.{DOMAIN}",
+        record_value=of.TOKEN,
+        old_values=("token=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",),
+        request_id=REQUEST,
+    ),
+    "dnscheck.unwatch-domain.v1": dnscheck.UnwatchDomain(domain_id=DOMAIN_ID),
+}
+
+REFUSALS: dict[str, BaseModel] = {
+    "billing.request-refused.v1": RequestRefused(
+        request_id=REQUEST,
+        request_type="domain.create-mailbox.v1",
+        refusal=refuse("cap_reached", resource="mailbox", allowed=50, used=49, reserved=1, requested=1),
+    ),
+    "domain.request-refused.v1": RequestRefused(
+        request_id=REQUEST, request_type="domain.validate-domain.v1", refusal=of.DOMAIN_UNKNOWN
+    ),
+    "mailbox.request-refused.v1": RequestRefused(
+        request_id=REQUEST,
+        request_type="domain.create-mailbox.v1",
+        refusal=refuse("address_taken", address=ANNA),
+        reservation=(of.HOLDER,),
+    ),
+    "dnscheck.request-refused.v1": RequestRefused(
+        request_id=REQUEST,
+        request_type="dnscheck.watch-domain.v1",
+        refusal=refuse("wrong_shape", field="data.facet", reason="'txt' or 'mx'"),
+    ),
+}
+
+BILLING_FACTS: dict[str, BaseModel] = {
+    "billing.account-opened.v1": billing.AccountOpened(account=of.account()),
+    "billing.account-updated.v1": billing.AccountUpdated(account=of.account(revision=2)),
+    "billing.package-changed.v1": billing.PackageChanged(
+        account=of.account(package="gold", price_cents=7_500, revision=3), previous_package="silver"
+    ),
+    "billing.capacity-reserved.v1": billing.CapacityReserved(
+        request_id=REQUEST, holders=(of.HOLDER,), plan=of.OFFICE, expires_at=of.LATER, capacities=of.CAPACITIES
+    ),
+    "billing.capacity-confirmed.v1": billing.CapacityConfirmed(
+        request_id=REQUEST, holders=(of.HOLDER,), capacities=of.CAPACITIES
+    ),
+    "billing.capacity-released.v1": billing.CapacityReleased(
+        request_id=REQUEST, holders=(of.HOLDER,), reason="expired", capacities=of.CAPACITIES
+    ),
+}
+
+_CLAIMED = of.a_domain("claimed")
+_ACTIVE = of.a_domain("active", revision=3)
+DOMAIN_FACTS: dict[str, BaseModel] = {
+    "domain.domain-claimed.v1": domain.DomainClaimed(domain=_CLAIMED),
+    "domain.domain-verified.v1": domain.DomainVerified(
+        domain=of.a_domain("verified", name=UMLAUT_DOMAIN, unicode="bücher.de", revision=2)
+    ),
+    "domain.domain-activated.v1": domain.DomainActivated(domain=_ACTIVE),
+    "domain.domain-password-set.v1": domain.DomainPasswordSet(domain=_ACTIVE),
+    "domain.domain-features-changed.v1": domain.DomainFeaturesChanged(domain=_ACTIVE),
+    "domain.domain-removed.v1": domain.DomainRemoved(domain=of.a_domain("removed", revision=5)),
+    "domain.claim-lost.v1": domain.ClaimLost(domain=of.a_domain("lost", revision=2)),
+    "domain.transfer-opened.v1": domain.TransferOpened(
+        domain=DOMAIN,
+        domain_id=DOMAIN_ID,
+        role="holder",
+        text=of.Text(de="Ein anderes Konto hat die Domain bestätigt.", en="Another account has proven the domain."),
+    ),
+    "domain.validation-finished.v1": domain.ValidationFinished(domain=_CLAIMED, verified=False, attempt=of.NOT_YET),
+    "domain.mx-check-finished.v1": domain.MxCheckFinished(domain=_ACTIVE, attempt=of.MX_OK),
+    "domain.mx-changed.v1": domain.MxChanged(domain=_ACTIVE, previous="foreign"),
+    "domain.mailbox-admitted.v1": domain.MailboxAdmitted(request_id=REQUEST, address=ANNA, domain_id=DOMAIN_ID),
+    "domain.aliases-admitted.v1": domain.AliasesAdmitted(request_id=REQUEST, address=ANNA, aliases=_ALIASES.aliases),
+    "dnscheck.txt-checked.v1": dnscheck.TxtChecked(
+        domain_id=DOMAIN_ID, domain=DOMAIN, requests=(REQUEST,), attempt=of.SEEN
+    ),
+    "dnscheck.mx-checked.v1": dnscheck.MxChecked(domain_id=DOMAIN_ID, domain=DOMAIN, requests=(), attempt=of.MX_OK),
+}
+
+_TARGETS = (
+    mailbox.TargetFeatures(target=DOMAIN, features=mailbox.FeatureState(on=("backup",), origin="domain"), mailboxes=11),
+    mailbox.TargetFeatures(target=UMLAUT_DOMAIN, refusal=of.DOMAIN_UNKNOWN),
+)
+MAILBOX_FACTS: dict[str, BaseModel] = {
+    "mailbox.mailbox-created.v1": mailbox.MailboxCreated(
+        mailbox=of.a_mailbox(features=mailbox.FeatureState(on=(), origin="default"), revision=1)
+    ),
+    "mailbox.person-renamed.v1": mailbox.PersonRenamed(mailbox=of.a_mailbox(last_name="Größmann")),
+    "mailbox.mailbox-password-set.v1": mailbox.MailboxPasswordSet(mailbox=of.a_mailbox()),
+    "mailbox.plan-changed.v1": mailbox.PlanChanged(mailbox=of.a_mailbox(plan=of.MAILXL), previous_plan="office"),
+    "mailbox.aliases-changed.v1": mailbox.AliasesChanged(mailbox=of.a_mailbox(aliases=_ALIASES.aliases)),
+    "mailbox.forwardings-set.v1": mailbox.ForwardingsSet(mailbox=of.a_mailbox(forwardings=_FORWARD.targets)),
+    "mailbox.features-set.v1": mailbox.FeaturesSet(requested=("backup",), targets=_TARGETS),
+    "mailbox.blocked-senders-changed.v1": mailbox.BlockedSendersChanged(mailbox=of.a_mailbox(blocked_senders=BLOCKED)),
+    "mailbox.mailbox-suspended.v1": mailbox.MailboxSuspended(mailbox=of.a_mailbox(state="suspended")),
+    "mailbox.mailbox-reactivated.v1": mailbox.MailboxReactivated(mailbox=of.a_mailbox()),
+    "mailbox.mailbox-deleted.v1": mailbox.MailboxDeleted(mailbox=of.a_mailbox(state="deleted")),
+    "mailbox.group-created.v1": mailbox.GroupCreated(group=of.a_group(ANNA, BERND)),
+    "mailbox.group-members-set.v1": mailbox.GroupMembersSet(group=of.a_group(ANNA, revision=2)),
+    "mailbox.group-deleted.v1": mailbox.GroupDeleted(group=of.a_group(revision=3)),
+    "mailbox.domain-vacated.v1": mailbox.DomainVacated(domain=DOMAIN, domain_id=DOMAIN_ID),
+    "mailbox.domain-occupied.v1": mailbox.DomainOccupied(domain=DOMAIN, domain_id=DOMAIN_ID, mailboxes=11, aliases=4),
+}
+
+QUESTIONS: Mapping[str, BaseModel] = {
+    "billing.account.v1": billing.AskAccount(),
+    "billing.usage.v1": billing.AskUsage(),
+    "billing.quote.v1": billing.AskQuote(plan="office", quantity=12),
+    "billing.catalogue.v1": billing.AskCatalogue(on=of.VALID_FROM),
+    "domain.domain.v1": domain.AskDomain(domain=UMLAUT_DOMAIN),
+    "domain.domains.v1": domain.AskDomains(after=DOMAIN, limit=50),
+    "dnscheck.attempts.v1": dnscheck.AskAttempts(domain=DOMAIN, limit=5),
+    "mailbox.mailbox.v1": mailbox.AskMailbox(address=ANNA),
+    "mailbox.mailboxes.v1": mailbox.AskMailboxes(domain=DOMAIN, after=ANNA, limit=50),
+    "mailbox.features.v1": mailbox.AskFeatures(domains=(DOMAIN,), addresses=(ANNA,)),
+    "mailbox.groups.v1": mailbox.AskGroups(after="Törn-Planung", limit=10),
+} | {f"{service}.request.v1": AskRequest(request_id=str(REQUEST)) for service in SERVICES}
+
+ANSWERS: Mapping[str, BaseModel] = {
+    "billing.account-answer.v1": billing.AccountAnswer(account=of.account()),
+    "billing.usage-answer.v1": billing.UsageAnswer(
+        account=of.ACCOUNT,
+        package="silver",
+        package_price_cents=2_500,
+        capacities=of.CAPACITIES,
+        plans=(billing.PlanUsage(plan="office", price_cents=450, mailboxes=12, total_cents=5_400),),
+        monthly_total_cents=7_900,
+    ),
+    "billing.quote-answer.v1": billing.QuoteAnswer(terms=of.OFFICE, quantity=12, total_cents=5_400, room=37),
+    "billing.catalogue-answer.v1": billing.CatalogueAnswer(
+        catalogue=of.CATALOGUE,
+        valid_from=of.VALID_FROM,
+        plans=(of.MAIL_OFFER, of.OFFICE_OFFER),
+        packages=(of.SILVER_OFFER, of.RESELLER_OFFER),
+    ),
+    "domain.domain-answer.v1": domain.DomainAnswer(domain=None),
+    "domain.domains-answer.v1": domain.DomainsAnswer(domains=(_ACTIVE,), next=DOMAIN),
+    "dnscheck.attempts-answer.v1": dnscheck.AttemptsAnswer(txt=(of.SEEN, of.NOT_YET), mx=(of.MX_OK,)),
+    "mailbox.mailbox-answer.v1": mailbox.MailboxAnswer(mailbox=of.a_mailbox()),
+    "mailbox.mailboxes-answer.v1": mailbox.MailboxesAnswer(mailboxes=(of.a_mailbox(),), next=None),
+    "mailbox.features-answer.v1": mailbox.FeaturesAnswer(targets=_TARGETS),
+    "mailbox.groups-answer.v1": mailbox.GroupsAnswer(groups=(of.a_group(ANNA),), next=None),
+} | {
+    f"{service}.request-answer.v1": RequestAnswer(
+        service=service,
+        steps=(
+            RequestStep(
+                message_id=str(REQUEST),
+                type="domain.create-mailbox.v1",
+                fate="refused",
+                code="domain_unknown",
+                handled_at="2026-03-02T09:15:00Z",
+                outcome="domain.request-refused.v1",
+                refusal=of.DOMAIN_UNKNOWN,
+            ),
+        ),
+    )
+    for service in SERVICES
+}
+
+SAMPLES: dict[str, BaseModel] = {
+    **REQUESTS,
+    **HAND_OVERS,
+    **REFUSALS,
+    **BILLING_FACTS,
+    **DOMAIN_FACTS,
+    **MAILBOX_FACTS,
+    **QUESTIONS,
+    **ANSWERS,
+}

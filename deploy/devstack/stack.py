@@ -1,0 +1,212 @@
+"""The whole of Postkontor on one machine: servers, then schemas and topology, then workers; stopped in reverse."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from deploy.devstack.lock import DirectoryLock, is_locked
+from deploy.devstack.nats import NatsServer
+from deploy.devstack.ports import free_port
+from deploy.devstack.postgres import PostgresServer
+from deploy.devstack.processes import ChildProcess, WorkerProcess, run_to_end
+
+if TYPE_CHECKING:
+    from deploy.devstack.demodns import DemoDns
+
+T = TypeVar("T")
+
+SERVICES = ("billing", "domain", "mailbox", "dnscheck")
+MIGRATE_DEADLINE_SECONDS = 60.0
+ENDPOINTS_FILE = "stack.json"
+LOCK_FILE = "lock"
+
+
+class Stack:
+    """The embedded stack of one directory; a second one on the same directory is refused.
+
+    Keep a reference to it, and start it on an event loop that lives as long as the stack: the demo DNS server runs in
+    it, and the other servers die with the thread that started them.
+    """
+
+    def __init__(
+        self, directory: Path, *, replicas: int = 1, sync_always: bool = True, services: tuple[str, ...] = SERVICES
+    ) -> None:
+        self.directory = directory.resolve()
+        self._replicas = replicas
+        self._sync_always = sync_always
+        self._services = services
+        self._lock: DirectoryLock | None = None
+        self._nats: NatsServer | None = None
+        self._postgres: PostgresServer | None = None
+        self._dns: DemoDns | None = None
+        self._workers: dict[str, list[WorkerProcess]] = {}
+
+    @property
+    def nats(self) -> NatsServer:
+        return _started(self._nats)
+
+    @property
+    def postgres(self) -> PostgresServer:
+        return _started(self._postgres)
+
+    @property
+    def dns(self) -> "DemoDns":
+        return _started(self._dns)
+
+    def workers(self, name: str) -> list[WorkerProcess]:
+        """The replicas of one service, to be killed and restarted one by one."""
+        return self._workers[name]
+
+    def environment(self) -> dict[str, str]:
+        """What a worker or a client needs to find this stack. Holds the database password."""
+        return {
+            "POSTKONTOR_NATS_URL": self.nats.url,
+            "POSTKONTOR_DATABASE_URL": self.postgres.dsn(),
+            "POSTKONTOR_DNS_ROOT": self.dns.root_address,
+            "POSTKONTOR_DNS_PORT": str(self.dns.port),
+            "POSTKONTOR_DNS_ALLOW_NETWORKS": "127.0.0.0/8",
+            "POSTKONTOR_DNS_UPDATE": f"{self.dns.update_address}:{self.dns.port}",
+        }
+
+    async def start(self) -> None:
+        """Return when every worker is ready; on failure stop what was started and raise its cause."""
+        await self.start_servers()
+        await self.start_workers()
+
+    async def start_servers(self) -> None:
+        """Start NATS, PostgreSQL and the demo DNS server together; raise DirectoryInUse when another stack is there."""
+        self._take_directory()
+        try:
+            await self._launch_servers()
+            self._write_endpoints()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def start_workers(self) -> None:
+        """Bring schemas and topology up to date, then start every replica of every service together.
+
+        A failure stops the servers too: a stack is whole or not there.
+        """
+        from services.chassis import topology  # imported late: the servers alone must not need the workers' code
+
+        try:
+            await _all([*(self._migrate(name) for name in self._services), topology.apply(self.nats.url)])
+            self._workers = {name: self._replicas_of(name) for name in self._services}
+            await _all(worker.start() for worker in self._all_workers())
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything in reverse order, whatever of it is running, and give the directory free."""
+        if self._lock is None:
+            return
+        try:
+            await _all(worker.stop() for worker in self._all_workers())
+        finally:
+            try:
+                await _all(server.stop() for server in (self._dns, self._nats, self._postgres) if server is not None)
+            finally:
+                self._give_directory_free(self._lock)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _take_directory(self) -> None:
+        if self._lock is not None:
+            raise RuntimeError("this stack is already started")
+        self.directory.mkdir(parents=True, exist_ok=True)
+        lock = DirectoryLock(self.directory / LOCK_FILE)
+        lock.acquire()
+        self._lock = lock
+
+    def _give_directory_free(self, lock: DirectoryLock) -> None:
+        self._workers = {}
+        (self.directory / ENDPOINTS_FILE).unlink(missing_ok=True)
+        lock.release()
+        self._lock = None
+
+    async def _launch_servers(self) -> None:
+        from deploy.devstack.demodns import DemoDns
+
+        self._nats = NatsServer(self.directory / "nats", sync_always=self._sync_always)
+        self._postgres = PostgresServer(self.directory / "postgres")
+        self._dns = DemoDns(self.directory / "dns")
+        await _all([self._nats.start(), self._postgres.start(), self._dns.start()])
+
+    def _write_endpoints(self) -> None:
+        """Leave the endpoints for the command line, closed to others because the database URL holds the password."""
+        endpoints = {
+            "pid": os.getpid(),
+            "nats_monitor_url": self.nats.monitor_url,
+            "environment": self.environment(),
+        }
+        file = self.directory / ENDPOINTS_FILE
+        file.unlink(missing_ok=True)  # a leftover could have wider permissions
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump(endpoints, stream, indent=2)
+
+    async def _migrate(self, service: str) -> None:
+        argv = [sys.executable, "-m", f"services.{service}", "migrate"]
+        name = f"{service}-migrate"
+        child = ChildProcess(name, argv, os.environ | self.environment(), self._log(name))
+        await run_to_end(child, MIGRATE_DEADLINE_SECONDS)
+
+    def _replicas_of(self, service: str) -> list[WorkerProcess]:
+        return [self._worker(service, number) for number in range(1, self._replicas + 1)]
+
+    def _worker(self, service: str, number: int) -> WorkerProcess:
+        health_port = free_port()
+        env = os.environ | self.environment() | {"POSTKONTOR_HEALTH_PORT": str(health_port)}
+        name = f"{service}-{number}"
+        argv = [sys.executable, "-m", f"services.{service}"]
+        return WorkerProcess(name, argv, env, self._log(name), health_port=health_port)
+
+    def _log(self, name: str) -> Path:
+        return self.directory / "logs" / f"{name}.log"
+
+    def _all_workers(self) -> list[WorkerProcess]:
+        return [worker for replicas in self._workers.values() for worker in replicas]
+
+
+def running_stack(directory: Path) -> dict[str, Any] | None:
+    """Return the endpoints of the stack that runs in this directory, None when none does.
+
+    The lock decides, not the file: a killed stack leaves its file behind.
+    """
+    if not is_locked(directory / LOCK_FILE):
+        return None
+    try:
+        return json.loads((directory / ENDPOINTS_FILE).read_text())
+    except FileNotFoundError:
+        return None  # still starting
+
+
+def _started(server: T | None) -> T:
+    if server is None:
+        raise RuntimeError("the stack's servers are not started")
+    return server
+
+
+async def _all(steps: Iterable[Awaitable[object]]) -> None:
+    """Run the steps together, let every one come to its end, then raise the first failure.
+
+    Nothing is cancelled half-way, so that a stop after a failed start finds every process where it was recorded.
+    """
+    outcomes = await asyncio.gather(*steps, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome

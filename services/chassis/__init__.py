@@ -1,0 +1,22 @@
+"""The worker runtime: one shape for every worker. It knows no mail, DNS or money.
+
+In the order of a message's life:
+
+    settings, logs       what the environment says; JSON lines without secrets
+    topology             streams and consumers, made by `postkontor bus apply`
+    database, migrations connections, the schema, numbered SQL
+    service              what a worker is: its tables, its handlers of commands, events, timers, queries
+    worker               start, run, drain
+    ownership            which replica owns which lane
+    lane                 one owner's loop: take over, gather, handle a batch, publish, acknowledge
+    pump                 pulls messages of a consumer and sees gaps
+    received             reads a message, or says why it cannot be read
+    book                 the aggregates a batch touches: loaded once, written once
+    fates                how a message ends: done, handed over, refused, never
+    batch                one batch is one transaction
+    journal              inbox, outbox, event log, dead letters, timers: the chassis' own tables
+    publisher            what was committed goes out, pipelined, in order
+    timers               work with a due time
+    queries              read requests over core NATS
+    health               /livez and /readyz
+"""

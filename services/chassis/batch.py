@@ -1,0 +1,339 @@
+"""One batch is one transaction: read, load, decide each message by itself, write everything set-wise, commit.
+
+A message that cannot be read or whose decision raises is set aside; the others go on. What is to be published is in
+the transaction too, and goes out after the commit.
+"""
+
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, assert_never
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel, TypeAdapter
+
+from contracts.envelope import encode
+from contracts.ids import derived
+from contracts.messages import REGISTRY
+from contracts.refusals import Refusal, RequestRefused, refuse
+from contracts.routes import OUTCOMES, request_type
+from services.chassis.book import Book, Conn, Wanted
+from services.chassis.fates import At, Done, Fate, HandedOver, Never, Order, Refused, Say
+from services.chassis.journal import DeadLetter, Entries, Handled, Journal, Outgoing
+from services.chassis.logs import without_secrets
+from services.chassis.received import Raw, Received, Tick, Unreadable, other_content_id, read
+from services.chassis.service import Handler, Moment, Service, TimerHandler
+
+log = structlog.get_logger()
+AFTER_A_BUG_SECONDS = 3600.0  # a wake-up that became a dead letter comes again
+MAX_DEAD_PAYLOAD = 16_384  # characters kept of a dead letter; the stream has the whole
+
+Message = Received[Any] | Tick
+
+
+@dataclass(slots=True)
+class Item:
+    """One message of a batch on its way to its fate. `raw` is None for wake-ups."""
+
+    raw: Raw | None
+    message: Message | Unreadable
+    handler: Handler | TimerHandler | None = None
+    wanted: Sequence[Wanted] = ()
+    fate: Fate | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """The messages of one transaction, and what they lead to."""
+
+    service: Service
+    journal: Journal
+    moment: Moment
+    next_seq: int
+    entries: Entries = field(default_factory=Entries)
+    answers: list[tuple[str, bytes]] = field(default_factory=list)
+
+    async def run(self, conn: Conn, lane: int, published: int, raws: Sequence[Raw], ticks: Sequence[Tick]) -> None:
+        """Handle the messages inside the caller's transaction. Raises only for infrastructure and constraints."""
+        items = [Item(raw, read(raw)) for raw in raws] + [Item(None, tick) for tick in ticks]
+        known = await self.journal.known(conn, [_cause(i.message).id for i in items if i.raw is not None])
+        items = self._without_duplicates(items, known)
+        for item in items:
+            self._prepare(item)
+        book = Book()
+        await book.load(conn, self.service.tables, (wanted for item in items for wanted in item.wanted))
+        for item in items:
+            self._decide(item, book)
+            self._enter(item)
+        await book.save(conn, self.service.tables)
+        await self.journal.write(conn, lane, published, self.entries, self.moment.now)
+
+    def set_aside(self, message: Raw | Tick, code: str, detail: str) -> None:
+        """Make a message a dead letter without deciding on it."""
+        item = Item(None, message) if isinstance(message, Tick) else Item(message, read(message))
+        item.fate = Never(code, detail, refuse("internal_error"))
+        self._enter(item)
+
+    # --- what comes in ---------------------------------------------------------------------------------------
+
+    def _without_duplicates(self, items: list[Item], known: dict[UUID, Handled]) -> list[Item]:
+        fresh: list[Item] = []
+        seen: dict[UUID, bytes | None] = {id_: handled.digest for id_, handled in known.items()}
+        for item in items:
+            id_ = _cause(item.message).id
+            if id_ not in seen:
+                seen[id_] = getattr(item.message, "digest", None)
+                fresh.append(item)
+            elif isinstance(item.message, Received):
+                self._answer_duplicate(item, item.message, seen[id_], known.get(id_))
+        return fresh
+
+    def _answer_duplicate(
+        self, item: Item, message: Received[Any], digest: bytes | None, handled: Handled | None
+    ) -> None:
+        if message.digest != digest:
+            self._refuse_reuse(item, message)
+        elif handled is not None and handled.refusal:
+            self._answer_again(message, handled)
+
+    def _refuse_reuse(self, item: Item, message: Received[Any]) -> None:
+        own_id = other_content_id(message)
+        reason = refuse("request_id_reused")
+        self._bury(item, own_id, "request_id_reused", reason.text.en)
+        fact = self._refusal(message.type, message.id, reason)
+        payload = self._envelope(own_id, f"{self.service.name}.request-refused.v1", message.account, fact, own_id)
+        self.answers.append((f"rpl.{message.account}.{message.request_id}", payload))
+
+    def _answer_again(self, message: Received[Any], handled: Handled) -> None:
+        fact = self._refusal(message.type, message.request_id, Refusal.model_validate_json(handled.refusal or ""))
+        type_ = f"{self.service.name}.request-refused.v1"
+        id_ = derived(message.id, f"{type_}/{message.account}")
+        payload = self._envelope(id_, type_, message.account, fact, message.request_id)
+        self.answers.append((f"rpl.{message.account}.{message.request_id}", payload))
+
+    def _prepare(self, item: Item) -> None:
+        message = item.message
+        match message:
+            case Unreadable():
+                item.fate = _fate_of_unreadable(message)
+                return
+            case Tick():
+                item.handler = self.service.timers.get(message.kind)
+            case Received():
+                assert item.raw is not None
+                item.handler = self.service.messages.get((item.raw.subject[:3], message.type))
+        if item.handler is None:
+            known = refuse("unknown_type", type=getattr(message, "type", getattr(message, "kind", "?")))
+            item.fate = Never("unknown_type", known.text.en, known)
+            return
+        try:
+            item.wanted = tuple(item.handler.keys(message))
+        except Exception:
+            item.fate = _bug(message)
+
+    # --- decisions -------------------------------------------------------------------------------------------
+
+    def _decide(self, item: Item, book: Book) -> None:
+        if item.fate is not None or item.handler is None:
+            return
+        try:
+            item.fate = item.handler.decide(item.message, book, self.moment)
+            book.keep()
+        except Exception:
+            book.drop()
+            item.fate = _bug(item.message)
+
+    # --- what goes out ---------------------------------------------------------------------------------------
+
+    def _enter(self, item: Item) -> None:
+        fate, message = item.fate, item.message
+        assert fate is not None
+        before = len(self.entries.outgoing)
+        try:
+            self._enter_fate(item, fate)
+        except Exception:
+            del self.entries.outgoing[before:]
+            self._enter_fate(item, _bug(message))
+        if isinstance(message, Tick):
+            self.entries.fired.append((message.kind, message.key, message.due_at))
+            self._wake_again(message, item.fate)
+
+    def _wake_again(self, tick: Tick, fate: Fate | None) -> None:
+        every = self.service.recurring.get(tick.kind)
+        seconds = AFTER_A_BUG_SECONDS if isinstance(fate, Never) and every is None else every
+        if seconds is not None:
+            due_at = self.moment.now + timedelta(seconds=seconds)
+            self.entries.timings.append(At(tick.kind, tick.key, due_at, tick.account, tick.payload))
+
+    def _enter_fate(self, item: Item, fate: Fate) -> None:
+        cause = _cause(item.message)
+        match fate:
+            case Done(says, orders, timings):
+                outcome = self._say_all(cause, says)
+                self._order_all(cause, orders)
+                self.entries.timings.extend(timings)
+                self._note(item, cause, "done", outcome=outcome)
+            case HandedOver(orders, says, timings):
+                self._say_all(cause, says)
+                self._order_all(cause, orders)
+                self.entries.timings.extend(timings)
+                self._note(item, cause, "handed-over")
+            case Refused(reason, reservation, says):
+                self._say_all(cause, says)
+                self._say_refused(cause, reason, reservation)
+                self._note(item, cause, "refused", code=reason.code, refusal=reason)
+            case Never(code, detail, reason):
+                self._bury(item, cause.id, code, detail)
+                if reason is not None and cause.can_be_answered:
+                    self._say_refused(cause, reason, ())
+                self._note(item, cause, "never", code=code, refusal=reason)
+            case _:
+                assert_never(fate)
+
+    def _say_all(self, cause: "Cause", says: Iterable[Say]) -> str | None:
+        outcome = None
+        for say in says:
+            message = REGISTRY.of(type(say.fact))
+            account = say.account or cause.account
+            request_id = say.request_id or cause.request_id
+            is_outcome = f"{message.service}.{message.name}" in OUTCOMES
+            role = f"{message.type}/{account}/{say.key}/{request_id if say.request_id else ''}"
+            self._send(
+                cause, message.subject(account), message.type, account, role, say.key, say.fact,
+                request_id=request_id, revision=say.revision, answers=is_outcome,
+            )  # fmt: skip
+            if is_outcome:
+                outcome = message.type
+        return outcome
+
+    def _order_all(self, cause: "Cause", orders: Iterable[Order]) -> None:
+        for order in orders:
+            message = REGISTRY.of(type(order.order))
+            account = order.account or cause.account
+            role = f"{message.type}/{account}/{order.key}"
+            self._send(cause, message.subject(account), message.type, account, role, order.key, order.order)
+
+    def _say_refused(self, cause: "Cause", reason: Refusal, reservation: tuple[str, ...]) -> None:
+        type_ = f"{self.service.name}.request-refused.v1"
+        fact = self._refusal(cause.type, cause.request_id, reason, reservation)
+        subject = f"evt.{cause.account}.{type_}"
+        self._send(
+            cause, subject, type_, cause.account, f"{type_}/{cause.account}", str(cause.request_id), fact, answers=True
+        )
+
+    def _send(
+        self, cause: "Cause", subject: str, type_: str, account: str, role: str, key: str, data: BaseModel, *,
+        request_id: UUID | None = None, revision: int | None = None, answers: bool = False,
+    ) -> None:  # fmt: skip
+        id_ = derived(cause.id, role)
+        request_id = request_id or cause.request_id
+        payload = self._envelope(id_, type_, account, data, request_id, cause, revision)
+        reply = f"rpl.{account}.{request_id}" if answers else None
+        self.next_seq += 1
+        self.entries.outgoing.append(Outgoing(self.next_seq, id_, subject, f"{account}/{key}", payload, reply))
+
+    def _envelope(
+        self, id_: UUID, type_: str, account: str, data: BaseModel, request_id: UUID,
+        cause: "Cause | None" = None, revision: int | None = None,
+    ) -> bytes:  # fmt: skip
+        return encode(
+            message_id=id_,
+            type=type_,
+            source=f"/postkontor/{self.service.name}",
+            time=self.moment.now,
+            account=account,
+            data=data,
+            correlation_id=request_id,
+            causation_id=cause.id if cause else None,
+            revision=revision,
+            traceparent=cause.traceparent if cause else None,
+            channel=cause.channel if cause else "bus",  # type: ignore[arg-type]
+        )
+
+    def _refusal(
+        self, type_: str, request_id: UUID, reason: Refusal, reservation: tuple[str, ...] = ()
+    ) -> RequestRefused:
+        return RequestRefused(
+            request_id=request_id, request_type=request_type(type_), refusal=reason, reservation=reservation
+        )
+
+    def _note(
+        self, item: Item, cause: "Cause", fate: str, *, code: str | None = None, outcome: str | None = None,
+        refusal: Refusal | None = None,
+    ) -> None:  # fmt: skip
+        message = item.message
+        if isinstance(message, Tick):
+            return
+        digest = message.digest if isinstance(message, Received) else None
+        text = refusal.model_dump_json() if refusal else None
+        self.entries.handled.append(
+            Handled(cause.id, cause.request_id, cause.account, cause.type, fate, code, outcome, text, digest)
+        )
+
+    def _bury(self, item: Item, id_: UUID, code: str, detail: str) -> None:
+        raw, message = item.raw, item.message
+        payload = raw.payload.decode("utf-8", "replace") if raw else repr(message)
+        letter = DeadLetter(
+            id_, raw.stream if raw else None, raw.stream_seq if raw else None, message.account,
+            getattr(message, "type", getattr(message, "kind", "")), code, without_secrets(detail),
+            without_secrets(payload)[:MAX_DEAD_PAYLOAD].replace("\x00", "\\0"),
+        )  # fmt: skip
+        self.entries.dead.append(letter)
+        self.next_seq += 1
+        subject = f"dlq.{self.service.name}.{_token(message.account)}"
+        self.entries.outgoing.append(Outgoing(self.next_seq, id_, subject, subject, _dead_json(letter)))
+        log.error("dead letter", id=str(id_), type=letter.type, code=code, detail=letter.detail, account=letter.account)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What the consequences of a message are named after."""
+
+    id: UUID
+    request_id: UUID
+    account: str
+    type: str
+    traceparent: str | None
+    channel: str
+    can_be_answered: bool
+
+
+def _cause(message: Message | Unreadable) -> Cause:
+    if isinstance(message, Unreadable):
+        sender = message.sender
+        # Not the sender's id: that may belong to a message that could be read.
+        id_ = derived(_UNREADABLE, f"{message.raw.stream}/{message.raw.stream_seq}")
+        if sender is None:
+            return Cause(id_, id_, message.account, message.type, None, "bus", can_be_answered=False)
+        request_id = sender.correlationid or sender.id
+        return Cause(id_, request_id, message.account, message.type, None, sender.channel, can_be_answered=True)
+    channel = message.channel if isinstance(message, Received) else "bus"
+    type_ = message.type if isinstance(message, Received) else message.kind
+    answerable = isinstance(message, Received)
+    return Cause(message.id, message.request_id, message.account, type_, message.traceparent, channel, answerable)
+
+
+def _fate_of_unreadable(message: Unreadable) -> Fate:
+    if message.sender is not None:
+        return Refused(message.refusal)
+    return Never(message.refusal.code, message.refusal.text.en)
+
+
+def _bug(message: Message | Unreadable) -> Never:
+    # Frames and the exception's type only: its text may hold what a customer sent.
+    frames = "".join(traceback.format_exc(limit=-6)).replace("\n", " | ")
+    return Never("internal_error", frames, None if isinstance(message, Tick) else refuse("internal_error"))
+
+
+def _token(account: str) -> str:
+    return account if account and not set(account) & set(" .*>") else "unknown"
+
+
+def _dead_json(letter: DeadLetter) -> bytes:
+    return _DEAD_LETTER.dump_json(letter)
+
+
+_DEAD_LETTER = TypeAdapter(DeadLetter)
+_UNREADABLE = UUID("5b1d3f0e-7f5a-4a53-9d0c-1f1f5d1c7a10")

@@ -1,0 +1,273 @@
+"""The chassis' own tables in a service's schema: inbox, outbox, event log, dead letters, timers.
+
+What a batch leaves behind is collected in `Entries` and written by one statement, in the batch's own transaction.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.chassis.book import Conn
+from services.chassis.fates import At, Cancel, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """An inbox row: a message and its fate."""
+
+    message_id: UUID
+    request_id: UUID
+    account: str
+    type: str
+    fate: str
+    code: str | None = None
+    outcome: str | None = None
+    refusal: str | None = None
+    digest: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish. `reply_subject` gets a copy, best effort, for a requester who waits."""
+
+    seq: int
+    message_id: UUID
+    subject: str
+    key: str
+    payload: bytes
+    reply_subject: str | None = None
+
+    @property
+    def is_event(self) -> bool:
+        """Facts stay in the event log; hand-overs and dead letters' copies only until they are published."""
+        return self.subject.startswith("evt.")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that can never be handled. The payload has no secrets any more."""
+
+    id: UUID
+    stream: str | None
+    stream_seq: int | None
+    account: str
+    type: str
+    code: str
+    detail: str
+    payload: str
+
+
+@dataclass(slots=True)
+class Entries:
+    """What a batch leaves behind besides its aggregates."""
+
+    handled: list[Handled] = field(default_factory=list)
+    outgoing: list[Outgoing] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    fired: list[tuple[str, str, datetime]] = field(default_factory=list)
+    timings: list[Timing] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class DueTimer:
+    """A timer row whose time has come."""
+
+    kind: str
+    key: str
+    account: str
+    due_at: datetime
+    payload: dict[str, Any]
+
+
+class Journal:
+    """The statements, for one service's schema."""
+
+    def __init__(self, schema: str) -> None:
+        self._sql = {name: sql.format(schema=schema) for name, sql in _STATEMENTS.items()}
+
+    async def known(self, conn: Conn, ids: list[UUID]) -> dict[UUID, Handled]:
+        """Return the messages among `ids` that were handled before."""
+        rows = await conn.fetch(self._sql["known"], ids)
+        return {row["message_id"]: Handled(**dict(row)) for row in rows}
+
+    async def write(self, conn: Conn, lane: int, published: int, entries: Entries, now: datetime) -> None:
+        """Write a batch's entries, and take what was published out of the pending set."""
+        await conn.execute(
+            self._sql["write"], lane, published, now, *_inbox_columns(entries.handled), *_log_columns(entries.outgoing)
+        )
+        if entries.dead:
+            await conn.execute(self._sql["bury"], lane, now, *_columns(entries.dead, _DEAD_FIELDS))
+        if entries.fired or entries.timings:
+            await self._set_timers(conn, lane, entries)
+
+    async def settle(self, conn: Conn, lane: int, published: int) -> None:
+        """Take what was published out of the pending set, when no batch comes to do it."""
+        await conn.execute(self._sql["settle"], lane, published)
+
+    async def open_lane(self, conn: Conn, lane: int) -> tuple[int, int, bool]:
+        """Return (published, last used) sequence numbers of a lane and whether its last owner left cleanly.
+
+        The lane counts as unclean from here until `close_lane`.
+        """
+        row = await conn.fetchrow(self._sql["open_lane"], lane)
+        assert row is not None
+        return row["published_seq"], row["last_seq"], row["clean"]
+
+    async def close_lane(self, conn: Conn, lane: int, published: int) -> None:
+        """Note that the lane's owner leaves with nothing in hand."""
+        await conn.execute(self._sql["close_lane"], lane, published)
+
+    async def pending(self, conn: Conn, lane: int) -> list[Outgoing]:
+        """Return what was committed and may not have been published, in order."""
+        rows = await conn.fetch(self._sql["pending"], lane)
+        return [Outgoing(**dict(row)) for row in rows]
+
+    async def next_due(self, conn: Conn, lane: int) -> datetime | None:
+        """Return when the lane's next timer is due. Also the owner's sign of life to its lock."""
+        return await conn.fetchval(self._sql["next_due"], lane)
+
+    async def due(self, conn: Conn, lane: int, now: datetime, limit: int) -> list[DueTimer]:
+        """Return the lane's due timers, earliest first."""
+        rows = await conn.fetch(self._sql["due"], lane, now, limit)
+        return [DueTimer(**dict(row)) for row in rows]
+
+    async def recur(self, conn: Conn, lane: int, kind: str, due_at: datetime) -> None:
+        """Make sure that a recurring timer exists, in this lane."""
+        await conn.execute(self._sql["recur"], kind, lane, due_at)
+
+    async def tend(self, conn: Conn, keep_events_days: int, keep_inbox_days: int) -> None:
+        """Make partitions ahead and drop what is older than its time."""
+        await conn.execute(self._sql["tend"], keep_events_days, keep_inbox_days)
+
+    async def suspects(self, conn: Conn, lane: int) -> tuple[int, int, int]:
+        """Return (stream sequence, messages, deaths) of what was in hand when an owner died; zeros if nothing."""
+        row = await conn.fetchrow(self._sql["suspects"], lane)
+        return (row["stream_seq"], row["messages"], row["deaths"]) if row else (0, 0, 0)
+
+    async def suspect(self, conn: Conn, lane: int, stream_seq: int, messages: int, deaths: int) -> None:
+        """Note what is being taken in hand, before it can kill."""
+        await conn.execute(self._sql["suspect"], lane, stream_seq, messages, deaths)
+
+    async def acquit(self, conn: Conn, lane: int) -> None:
+        """What was in hand did no harm."""
+        await conn.execute(self._sql["acquit"], lane)
+
+    async def steps(self, conn: Conn, account: str, request_id: UUID) -> list[dict[str, Any]]:
+        """Return what this service did for a request, oldest first."""
+        return [dict(row) for row in await conn.fetch(self._sql["steps"], account, request_id)]
+
+    async def _set_timers(self, conn: Conn, lane: int, entries: Entries) -> None:
+        final: dict[tuple[str, str], Timing] = {(timing.kind, timing.key): timing for timing in entries.timings}
+        gone = [(kind, key, due_at) for kind, key, due_at in entries.fired]
+        cancelled = [(t.kind, t.key, None) for t in final.values() if isinstance(t, Cancel)]
+        dropped = [*gone, *cancelled]
+        if dropped:
+            await conn.execute(self._sql["drop_timers"], *(list(column) for column in zip(*dropped, strict=True)))
+        wanted = sorted((t for t in final.values() if isinstance(t, At)), key=lambda t: (t.kind, t.key))
+        if wanted:
+            payloads = [dict(t.payload or {}) for t in wanted]
+            columns = _columns(wanted, ("kind", "key", "account", "due_at"))
+            await conn.execute(self._sql["set_timers"], lane, *columns, payloads)
+
+
+def _inbox_columns(handled: list[Handled]) -> list[list[Any]]:
+    return _columns(handled, _INBOX_FIELDS)
+
+
+def _log_columns(outgoing: list[Outgoing]) -> list[list[Any]]:
+    events = _columns([o for o in outgoing if o.is_event], _OUT_FIELDS)
+    orders = _columns([o for o in outgoing if not o.is_event], _OUT_FIELDS)
+    return [*events, *orders]
+
+
+def _columns(rows: Iterable[Any], fields: tuple[str, ...]) -> list[list[Any]]:
+    rows = list(rows)
+    return [[getattr(row, name) for row in rows] for name in fields]
+
+
+_INBOX_FIELDS = ("message_id", "request_id", "account", "type", "fate", "code", "outcome", "refusal", "digest")
+_OUT_FIELDS = ("seq", "message_id", "subject", "key", "payload")
+_DEAD_FIELDS = ("id", "stream", "stream_seq", "account", "type", "code", "detail", "payload")
+
+_STATEMENTS = {
+    # Which of these messages were handled before?
+    "known": """
+        SELECT message_id, request_id, account, type, fate, code, outcome, refusal, digest
+        FROM {schema}.inbox WHERE message_id = ANY($1::uuid[])""",
+    # All that a batch leaves behind, in one round trip.
+    "write": """
+        WITH settled AS (
+            UPDATE {schema}.lane SET published_seq = $2 WHERE lane = $1 AND published_seq < $2
+        ), sent AS (
+            DELETE FROM {schema}.outbox WHERE lane = $1 AND seq <= $2
+        ), noted AS (
+            INSERT INTO {schema}.inbox
+                (message_id, request_id, account, type, fate, code, outcome, refusal, digest, handled_at)
+            SELECT r.*, $3 FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
+                $10::text[], $11::text[], $12::bytea[]) AS r
+        ), logged AS (
+            INSERT INTO {schema}.event_log (lane, seq, message_id, subject, ordering_key, payload, logged_at)
+            SELECT $1, r.*, $3 FROM unnest($13::bigint[], $14::uuid[], $15::text[], $16::text[], $17::bytea[]) AS r
+        )
+        INSERT INTO {schema}.outbox (lane, seq, message_id, subject, ordering_key, payload)
+        SELECT $1, r.* FROM unnest($18::bigint[], $19::uuid[], $20::text[], $21::text[], $22::bytea[]) AS r""",
+    # The pending set shrinks although nothing new is written.
+    "settle": """
+        WITH settled AS (UPDATE {schema}.lane SET published_seq = $2 WHERE lane = $1 AND published_seq < $2)
+        DELETE FROM {schema}.outbox WHERE lane = $1 AND seq <= $2""",
+    # A new owner begins.
+    "open_lane": """
+        WITH before AS (SELECT clean FROM {schema}.lane WHERE lane = $1), opened AS (
+            INSERT INTO {schema}.lane (lane, clean) VALUES ($1, false)
+            ON CONFLICT (lane) DO UPDATE SET clean = false RETURNING published_seq
+        )
+        SELECT published_seq, coalesce((SELECT clean FROM before), true) AS clean, greatest(published_seq,
+            (SELECT max(seq) FROM {schema}.event_log WHERE lane = $1),
+            (SELECT max(seq) FROM {schema}.outbox WHERE lane = $1)) AS last_seq
+        FROM opened""",
+    # An owner leaves in good order.
+    "close_lane": """
+        WITH sent AS (DELETE FROM {schema}.outbox WHERE lane = $1 AND seq <= $2)
+        UPDATE {schema}.lane SET clean = true, published_seq = greatest(published_seq, $2) WHERE lane = $1""",
+    # Committed, perhaps not published.
+    "pending": """
+        SELECT seq, message_id, subject, ordering_key AS key, payload FROM {schema}.event_log
+        WHERE lane = $1 AND seq > (SELECT published_seq FROM {schema}.lane WHERE lane = $1)
+        UNION ALL
+        SELECT seq, message_id, subject, ordering_key, payload FROM {schema}.outbox WHERE lane = $1
+        ORDER BY seq""",
+    "next_due": "SELECT min(due_at) FROM {schema}.timer WHERE lane = $1",
+    "due": """
+        SELECT kind, key, account, due_at, payload FROM {schema}.timer
+        WHERE lane = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3""",
+    "recur": """
+        INSERT INTO {schema}.timer (kind, key, lane, account, due_at) VALUES ($1, '', $2, '', $3)
+        ON CONFLICT (kind, key) DO UPDATE SET lane = excluded.lane""",
+    # A fired timer goes only if nobody has set it anew meanwhile; a cancelled one goes in any case.
+    "drop_timers": """
+        DELETE FROM {schema}.timer AS t USING unnest($1::text[], $2::text[], $3::timestamptz[]) AS d (kind, key, due_at)
+        WHERE t.kind = d.kind AND t.key = d.key AND (d.due_at IS NULL OR t.due_at = d.due_at)""",
+    "set_timers": """
+        INSERT INTO {schema}.timer (lane, kind, key, account, due_at, payload)
+        SELECT $1, r.* FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[]) AS r
+        ON CONFLICT (kind, key) DO UPDATE
+        SET lane = excluded.lane, account = excluded.account, due_at = excluded.due_at, payload = excluded.payload""",
+    "bury": """
+        INSERT INTO {schema}.dead_letter
+            (lane, recorded_at, id, stream, stream_seq, account, type, code, detail, payload)
+        SELECT $1, $2, r.* FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+            $9::text[], $10::text[]) AS r
+        ON CONFLICT (id) DO NOTHING""",
+    "suspects": "SELECT stream_seq, messages, deaths FROM {schema}.suspect WHERE lane = $1",
+    "suspect": """
+        INSERT INTO {schema}.suspect (lane, stream_seq, messages, deaths) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (lane) DO UPDATE
+        SET stream_seq = excluded.stream_seq, messages = excluded.messages, deaths = excluded.deaths""",
+    "acquit": "DELETE FROM {schema}.suspect WHERE lane = $1",
+    "steps": """
+        SELECT message_id, type, fate, code, outcome, refusal, handled_at FROM {schema}.inbox
+        WHERE request_id = $2 AND account = $1 ORDER BY handled_at""",
+    "tend": "SELECT {schema}.tend_journal(current_date, $1, $2)",
+}

@@ -1,0 +1,105 @@
+-- The chassis' own tables, once in every service's schema.
+
+-- Every message this service has handled and how it ended; a repeated one ends here.
+CREATE TABLE {schema}.inbox (
+    message_id uuid PRIMARY KEY,
+    request_id uuid NOT NULL,
+    account text NOT NULL,
+    type text NOT NULL,
+    fate text NOT NULL CONSTRAINT fate_known CHECK (fate IN ('done', 'handed-over', 'refused', 'never')),
+    code text,
+    outcome text,
+    refusal text,
+    digest bytea,
+    handled_at timestamptz NOT NULL
+);
+CREATE INDEX inbox_request ON {schema}.inbox (request_id);
+CREATE INDEX inbox_age ON {schema}.inbox USING brin (handled_at);
+
+-- How far a lane has come. Rows of the event log above published_seq are still to be published.
+CREATE TABLE {schema}.lane (
+    lane smallint PRIMARY KEY,
+    published_seq bigint NOT NULL DEFAULT 0,
+    clean boolean NOT NULL DEFAULT true
+) WITH (fillfactor = 50);
+
+-- Facts, for ever replayable: the streams can be rebuilt from here.
+CREATE TABLE {schema}.event_log (
+    lane smallint NOT NULL,
+    seq bigint NOT NULL,
+    logged_at timestamptz NOT NULL,
+    message_id uuid NOT NULL,
+    subject text NOT NULL,
+    ordering_key text NOT NULL,
+    payload bytea NOT NULL,
+    PRIMARY KEY (lane, seq, logged_at)
+) PARTITION BY RANGE (logged_at);
+CREATE TABLE {schema}.event_log_other PARTITION OF {schema}.event_log DEFAULT;
+
+-- Hand-overs still to be published. They may carry a password hash on its way, so nothing of them stays.
+CREATE TABLE {schema}.outbox (
+    lane smallint NOT NULL,
+    seq bigint NOT NULL,
+    message_id uuid NOT NULL,
+    subject text NOT NULL,
+    ordering_key text NOT NULL,
+    payload bytea NOT NULL,
+    PRIMARY KEY (lane, seq)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- Work with a due time; the lane that wrote it wakes it.
+CREATE TABLE {schema}.timer (
+    kind text NOT NULL,
+    key text NOT NULL,
+    lane smallint NOT NULL,
+    account text NOT NULL,
+    due_at timestamptz NOT NULL,
+    payload jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (kind, key)
+);
+CREATE INDEX timer_due ON {schema}.timer (lane, due_at);
+
+-- Messages that can never be handled, with secrets removed; the original is in its stream.
+CREATE TABLE {schema}.dead_letter (
+    id uuid PRIMARY KEY,
+    lane smallint NOT NULL,
+    stream text,
+    stream_seq bigint,
+    account text NOT NULL,
+    type text NOT NULL,
+    code text NOT NULL,
+    detail text NOT NULL,
+    payload text NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    resolved_at timestamptz
+);
+
+-- Messages that were in hand when a process died, written only after an unclean end.
+CREATE TABLE {schema}.suspect (
+    lane smallint PRIMARY KEY,
+    stream_seq bigint NOT NULL,
+    messages integer NOT NULL,
+    deaths integer NOT NULL
+);
+
+-- Make the event log's weekly partitions up to two weeks ahead, and drop what is older than its time.
+CREATE FUNCTION {schema}.tend_journal(today date, keep_events_days integer, keep_inbox_days integer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    week date;
+    old record;
+BEGIN
+    FOR week IN SELECT date_trunc('week', today)::date + 7 * n FROM generate_series(0, 2) AS n LOOP
+        IF to_regclass(format('{schema}.event_log_%s', to_char(week, 'YYYYMMDD'))) IS NULL THEN
+            EXECUTE format('CREATE TABLE {schema}.event_log_%s PARTITION OF {schema}.event_log FOR VALUES FROM (%L) TO (%L)',
+                to_char(week, 'YYYYMMDD'), week, week + 7);
+        END IF;
+    END LOOP;
+    FOR old IN SELECT c.relname FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
+            WHERE i.inhparent = '{schema}.event_log'::regclass AND c.relname ~ '^event_log_[0-9]{8}$'
+            AND to_date(right(c.relname, 8), 'YYYYMMDD') + 7 < today - keep_events_days LOOP
+        EXECUTE format('DROP TABLE {schema}.%I', old.relname);
+    END LOOP;
+    DELETE FROM {schema}.inbox WHERE handled_at < today - keep_inbox_days;
+END $$;
+SELECT {schema}.tend_journal(current_date, 90, 40);

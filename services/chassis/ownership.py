@@ -1,0 +1,126 @@
+"""Which replica owns which lane. There is no coordinator: advisory locks decide, and replicas count each other.
+
+Every replica wants its fair share, lanes divided by replicas and rounded up. Who has less takes a free lane; who has
+more lets one go. A dead replica's sessions end, and with them its locks.
+"""
+
+import asyncio
+import random
+from contextlib import suppress
+from typing import Any
+from zlib import crc32
+
+import asyncpg
+import structlog
+
+from services.chassis import database
+from services.chassis.lane import Lane
+from services.chassis.runtime import Runtime, replica_prefix
+from services.chassis.topology import LaneSpec, lanes
+
+log = structlog.get_logger()
+LOOK_SECONDS = 0.25  # a dead owner's lane is noticed within about this time
+LONGEST_PAUSE_SECONDS = 5.0
+
+COUNT_REPLICAS = """
+    SELECT count(DISTINCT application_name) FROM pg_stat_activity
+    WHERE datname = current_database() AND starts_with(application_name, $1)"""
+HELD_LANES = "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND granted"
+
+
+class Ownership:
+    """Takes and lets go of lanes until stopped."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._specs = lanes(runtime.service.name, runtime.settings.partitions)
+        # The lock's first half names the service, the second the lane.
+        self._class = crc32(f"postkontor.{runtime.service.name}".encode()) & 0x7FFFFFFF
+        self._owned: dict[int, tuple[Lane, asyncio.Task[None]]] = {}
+        self._scout: asyncpg.Connection[Any] | None = None
+        self._stopping = asyncio.Event()
+        self.last_look = 0.0
+
+    @property
+    def owned(self) -> list[int]:
+        """Return the numbers of the lanes owned now."""
+        return sorted(self._owned)
+
+    async def run(self) -> None:
+        """Look for lanes until `stop`; outages of the database only slow this down."""
+        pause = LOOK_SECONDS
+        while not self._stopping.is_set():
+            try:
+                await self._look()
+                pause = LOOK_SECONDS
+            except Exception as error:
+                log.warning("looking for lanes failed", reason=repr(error))
+                await self._drop_scout()
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            self.last_look = asyncio.get_running_loop().time()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # noqa: S311 - spreads replicas
+                    await self._stopping.wait()
+
+    async def stop(self) -> None:
+        """Let every lane finish its batch and let go of it."""
+        self._stopping.set()
+        for lane, _ in self._owned.values():
+            lane.leave()
+        await asyncio.gather(*(task for _, task in self._owned.values()), return_exceptions=True)
+        await self._drop_scout()
+
+    def nudge(self) -> None:
+        """Make every lane look around, as after a reconnection."""
+        for lane, _ in self._owned.values():
+            lane.nudge()
+
+    async def _look(self) -> None:
+        scout = await self._scout_connection()
+        replicas = await scout.fetchval(COUNT_REPLICAS, replica_prefix(self._runtime.service.name))
+        share = -(-len(self._specs) // max(1, replicas))
+        if len(self._owned) > share:
+            self._let_one_go()
+        elif len(self._owned) < share:
+            await self._take_one(scout, share)
+
+    async def _take_one(self, scout: "asyncpg.Connection[Any]", share: int) -> None:
+        held = {row[0] for row in await scout.fetch(HELD_LANES, self._class)}
+        free = [spec for spec in self._specs if spec.number not in held and spec.number not in self._owned]
+        random.shuffle(free)
+        for spec in free[: share - len(self._owned)]:
+            scout = await self._scout_connection()
+            if await scout.fetchval("SELECT pg_try_advisory_lock($1, $2)", self._class, spec.number):
+                self._scout = None  # the lane keeps the connection that holds its lock
+                self._begin(spec, scout)
+
+    def _begin(self, spec: LaneSpec, connection: "asyncpg.Connection[Any]") -> None:
+        lane = Lane(self._runtime, spec, connection)
+        task = asyncio.create_task(self._own(lane, connection), name=f"lane-{spec.consumer}")
+        self._owned[spec.number] = (lane, task)
+
+    async def _own(self, lane: Lane, connection: "asyncpg.Connection[Any]") -> None:
+        try:
+            await lane.run()
+            await connection.close(timeout=5)
+        except Exception as error:
+            # Whatever went wrong with broker or database: a fresh connection takes over from the last commit.
+            log.warning("lane lost", lane=lane.spec.number, reason=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            connection.terminate()
+            self._owned.pop(lane.spec.number, None)
+
+    def _let_one_go(self) -> None:
+        number = max(self._owned)
+        self._owned[number][0].leave()
+
+    async def _scout_connection(self) -> "asyncpg.Connection[Any]":
+        if self._scout is None or self._scout.is_closed():
+            self._scout = await database.connect(self._runtime.settings, name=self._runtime.connections_name)
+        return self._scout
+
+    async def _drop_scout(self) -> None:
+        if self._scout is not None:
+            self._scout.terminate()
+            self._scout = None

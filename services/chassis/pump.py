@@ -1,0 +1,122 @@
+"""Pulls the messages of one consumer into a buffer and notices when one is missing.
+
+Several pulls would be more than is needed: one request is open at a time and the next goes out as soon as it is used
+up, so the buffer fills while a batch is being handled.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from services.chassis.received import Raw
+
+log = structlog.get_logger()
+PULL_SECONDS = 10  # an unused pull ends by then; a lost one is noticed a little later
+RESET_SECONDS = 5.0
+DELIVERED_TOKENS = 9  # $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>
+
+
+class Gap(Exception):
+    """The consumer's numbering jumped: a message went elsewhere. Whoever sees this resets the consumer."""
+
+
+class Pump:
+    """The buffer of one consumer. `wake` is called whenever something came."""
+
+    def __init__(
+        self, connection: Client, stream: str, consumer: str, buffer_size: int, wake: Callable[[], None]
+    ) -> None:
+        self._connection = connection
+        self._stream, self._consumer = stream, consumer
+        self._size = buffer_size
+        self._wake = wake
+        self._buffer: deque[Raw] = deque()
+        self._subscription: Subscription | None = None
+        self._inbox = ""
+        self._expected = 1
+        self._outstanding = 0
+        self._asked_at = 0.0
+        self._gap: str | None = None
+
+    async def reset(self, now: float) -> None:
+        """Begin again at the first message that was not acknowledged (ADR-60), with an empty buffer."""
+        await self.stop()
+        subject = f"$JS.API.CONSUMER.RESET.{self._stream}.{self._consumer}"
+        reply = await self._connection.request(subject, b"", timeout=RESET_SECONDS)
+        answer = json.loads(reply.data or b"{}")
+        if "error" in answer or not reply.data:
+            raise ConnectionError(f"consumer {self._consumer} of {self._stream} cannot be reset: {answer}")
+        self._expected = 1
+        self._inbox = self._connection.new_inbox()
+        self._subscription = await self._connection.subscribe(self._inbox, cb=self._delivered, pending_msgs_limit=-1)
+        await self.ask(now)
+
+    async def stop(self) -> None:
+        """Take nothing any more; what is buffered is forgotten and will come again."""
+        if self._subscription is not None:
+            try:
+                await self._subscription.unsubscribe()
+            except Exception as error:
+                log.debug("unsubscribing failed", reason=repr(error))
+            self._subscription = None
+        self._buffer.clear()
+        self._outstanding = 0
+        self._gap = None
+
+    async def ask(self, now: float) -> None:
+        """Keep a pull open while there is room. `now` is the loop's clock, in seconds."""
+        lost = self._outstanding and now - self._asked_at > PULL_SECONDS + 2
+        room = self._size - len(self._buffer)
+        if (self._outstanding and not lost) or room < self._size // 2 or self._gap:
+            return
+        self._outstanding, self._asked_at = room, now
+        request = b'{"batch":%d,"expires":%d}' % (room, PULL_SECONDS * 1_000_000_000)
+        await self._connection.publish(
+            f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}", request, self._inbox
+        )
+
+    def take(self, limit: int) -> list[Raw]:
+        """Return buffered messages in order. Raises Gap when the buffer is used up and the next message is missing."""
+        if not self._buffer and self._gap:
+            raise Gap(self._gap)
+        return [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
+
+    def give_back(self, raws: Sequence[Raw]) -> None:
+        """Put messages that were taken back to the front."""
+        self._buffer.extendleft(reversed(raws))
+
+    def __len__(self) -> int:
+        return len(self._buffer)
+
+    @property
+    def gap(self) -> bool:
+        """Say whether a message is known to be missing."""
+        return self._gap is not None
+
+    async def _delivered(self, msg: Msg) -> None:
+        if not msg.reply.startswith("$JS.ACK."):
+            self._ended(msg)
+            return
+        self._outstanding -= 1
+        tokens = msg.reply.split(".")
+        # The newer form has the domain and the account's hash before the stream.
+        stream_seq, consumer_seq = (tokens[5], tokens[6]) if len(tokens) == DELIVERED_TOKENS else (tokens[7], tokens[8])
+        if self._gap is None and int(consumer_seq) != self._expected:
+            self._gap = f"expected delivery {self._expected} of {self._consumer}, got {consumer_seq}"
+        if self._gap is None:
+            self._expected += 1
+            self._buffer.append(Raw(msg.subject, msg.data, self._stream, int(stream_seq), msg.reply))
+        self._wake()
+
+    def _ended(self, msg: Msg) -> None:
+        status = (msg.headers or {}).get("Status", "")
+        if status not in ("100",):
+            self._outstanding = 0
+            if status not in ("404", "408"):
+                log.info("a pull ended", consumer=self._consumer, status=status, headers=msg.headers)
+        self._wake()

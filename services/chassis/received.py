@@ -1,0 +1,159 @@
+"""Reading a message off the bus, or saying why it cannot be read. Nothing here raises for bad input."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from contracts.base import Request
+from contracts.envelope import MAX_MESSAGE_BYTES, Sender
+from contracts.ids import derived
+from contracts.messages import REGISTRY
+from contracts.refusals import Refusal, finding, refusal, refuse
+from contracts.registry import Kind, Message
+
+D = TypeVar("D", bound=BaseModel)
+ACCOUNT = re.compile(r"[a-z0-9][a-z0-9-]{1,38}\Z")
+MAX_FINDINGS = 20  # of one bad message; the rest says nothing new
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A message as the broker delivered it. `subject` still has the stream's partition token."""
+
+    subject: str
+    payload: bytes
+    stream: str
+    stream_seq: int
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[D]):
+    """A message that could be read. The account is the subject's, never the payload's."""
+
+    id: UUID
+    request_id: UUID
+    account: str
+    type: str
+    channel: str
+    time: datetime
+    data: D
+    revision: int | None = None
+    traceparent: str | None = None
+    digest: bytes | None = None  # of a request's content: the same id with another digest is refused (R41)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A wake-up whose time has come, with what was observed for it outside the transaction."""
+
+    id: UUID
+    account: str
+    kind: str
+    key: str
+    due_at: datetime
+    started_at: datetime
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    observation: Any = None
+
+    @property
+    def request_id(self) -> UUID:
+        """Return the id that the facts of this wake-up share: nobody requested it but the clock."""
+        return self.id
+
+    @property
+    def traceparent(self) -> None:
+        """Return no trace: a wake-up begins its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that could not be read. With a `sender` it is refused, without it becomes a dead letter (R42)."""
+
+    raw: Raw
+    account: str
+    type: str
+    refusal: Refusal
+    sender: Sender | None
+
+
+def read(raw: Raw) -> Received[BaseModel] | Unreadable:
+    """Read one message."""
+    kind, account, service, name, version = raw.subject.split(".")[:5]
+    type_ = f"{service}.{name}.{version}"
+    if len(raw.payload) > MAX_MESSAGE_BYTES:
+        too_large = refuse("too_large", bytes=len(raw.payload), limit=MAX_MESSAGE_BYTES)
+        return Unreadable(raw, account, type_, too_large, None)
+    message = REGISTRY.find(kind, type_)  # type: ignore[arg-type]
+    if message is None:
+        return _unreadable(raw, account, type_, _unknown(kind, service, name, version))  # type: ignore[arg-type]
+    try:
+        envelope = message.adapter.validate_json(raw.payload)
+    except ValidationError as error:
+        return _unreadable(raw, account, type_, explain(error))
+    if envelope.type != type_:
+        return _unreadable(raw, account, type_, refuse("type_mismatch", expected=type_, given=envelope.type))
+    if not ACCOUNT.match(account) or envelope.account not in (None, account):
+        return _unreadable(raw, account, type_, refuse("account_mismatch"))
+    return Received(
+        id=envelope.id,
+        request_id=envelope.correlationid or envelope.id,
+        account=account,
+        type=type_,
+        channel=envelope.channel,
+        time=envelope.time,
+        data=envelope.data,
+        revision=envelope.revision,
+        traceparent=envelope.traceparent,
+        digest=content_digest(message, envelope.data),
+    )
+
+
+def content_digest(message: Message, data: BaseModel) -> bytes | None:
+    """Return eight bytes that tell one request's content from another's; None for what is no request."""
+    if not issubclass(message.model, Request):
+        return None
+    return hashlib.blake2b(data.__pydantic_serializer__.to_json(data), digest_size=8).digest()
+
+
+def explain(error: ValidationError) -> Refusal:
+    """Turn a validation error into findings. What was given is never repeated: it may be a password."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    if problems[0]["type"] == "json_invalid":
+        return refuse("not_json")
+    findings = [
+        finding("wrong_shape", field=".".join(str(part) for part in problem["loc"]) or "?", reason=problem["msg"])
+        for problem in problems[:MAX_FINDINGS]
+    ]
+    return refusal(*findings)
+
+
+def other_content_id(message: Received[Any]) -> UUID:
+    """Return an id of its own for a request that re-uses another's, so that its refusal never answers the other."""
+    return derived(message.id, f"reused/{(message.digest or b'').hex()}")
+
+
+def _unreadable(raw: Raw, account: str, type_: str, reason: Refusal) -> Unreadable:
+    try:
+        sender = Sender.model_validate_json(raw.payload) if ACCOUNT.match(account) else None
+    except ValidationError:
+        sender = None
+    return Unreadable(raw, account, type_, reason, sender)
+
+
+def _unknown(kind: Kind, service: str, name: str, version: str) -> Refusal:
+    known = REGISTRY.versions(kind, service, name)
+    if known:
+        return refuse(
+            "unknown_version",
+            type=f"{service}.{name}",
+            version=version.removeprefix("v"),
+            known=", ".join(map(str, known)),
+        )
+    return refuse("unknown_type", type=f"{service}.{name}")

@@ -1,0 +1,182 @@
+"""Start a worker, run it, drain it. FastStream gives the connection and the process's life; the lanes do the work.
+
+python -m services.billing            run until SIGTERM
+python -m services.billing migrate    bring the schema up to date and exit
+"""
+
+import asyncio
+import os
+import sys
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import structlog
+from faststream import FastStream
+from faststream.nats import NatsBroker
+from pydantic import ValidationError
+
+from services.chassis import database, health, logs, migrations, queries
+from services.chassis.journal import Journal
+from services.chassis.ownership import Ownership
+from services.chassis.publisher import Publisher
+from services.chassis.runtime import Runtime
+from services.chassis.service import Service
+from services.chassis.settings import Settings
+
+log = structlog.get_logger()
+PENDING_BYTES = 64 * 1024 * 1024  # written in one go per wave, so that no wave is torn
+KEEP_EVENTS_DAYS, KEEP_INBOX_DAYS = 90, 40  # longer than the streams keep theirs
+TEND_SECONDS = 86_400.0
+EXIT_FAILED, EXIT_USAGE = 1, 2
+
+
+class Worker:
+    """One process of a service. `start` and `stop` are also what tests call."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self._service, self._settings = service, settings
+        self.broker = NatsBroker(
+            settings.nats_url,
+            name=f"postkontor-{service.name}",
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            pending_size=PENDING_BYTES,
+            reconnected_cb=self._reconnected,
+            error_cb=self._bus_error,
+            logger=None,
+        )
+        self.runtime: Runtime | None = None
+        self.ownership: Ownership | None = None
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._health: Any = None
+
+    async def start(self) -> None:
+        """Connect and begin to look for lanes."""
+        settings, service = self._settings, self._service
+        replica = uuid4().hex[:8]
+        nats = await self.broker.connect()
+        journal, publisher = Journal(service.name), Publisher(nats)
+        await publisher.start()
+        runtime = Runtime(service, settings, replica, nats, None, journal, publisher)  # type: ignore[arg-type]
+        runtime.pool = await database.pool(settings, name=runtime.connections_name)
+        await self._require_schema(runtime)
+        self.runtime, self.ownership = runtime, Ownership(runtime)
+        for hook in service.on_start:
+            await hook(runtime)
+        await queries.serve(runtime)
+        self._tasks = [
+            asyncio.create_task(self.ownership.run(), name="ownership"),
+            asyncio.create_task(self._tend(runtime), name="tend"),
+        ]
+        if settings.health_port:
+            reports = health.Health(runtime, self.ownership)
+            self._health = await health.serve(reports, settings.health_host, settings.health_port)
+        log.info("worker started", replica=replica, partitions=settings.partitions)
+
+    async def stop(self) -> None:
+        """Finish the batches in hand, publish, let go of the lanes, close."""
+        if self.runtime is None or self.ownership is None:
+            return
+        try:
+            async with asyncio.timeout(self._settings.drain_seconds):
+                await self.ownership.stop()
+        except TimeoutError:
+            log.warning("not everything was finished in time; nothing is lost, another owner takes it up")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for hook in self._service.on_stop:
+            await hook()
+        if self._health is not None:
+            server, task = self._health
+            server.should_exit = True
+            await task
+        self.runtime.pool.terminate()
+        await self.broker.stop()
+        log.info("worker stopped")
+
+    async def _require_schema(self, runtime: Runtime) -> None:
+        async with runtime.pool.acquire() as connection:
+            missing = await migrations.missing(connection, runtime.service.name)
+        if missing:
+            raise RuntimeError(
+                f"the database lacks {', '.join(missing)}; run `python -m services.{runtime.service.name} migrate`"
+            )
+
+    async def _tend(self, runtime: Runtime) -> None:
+        while True:
+            try:
+                async with runtime.pool.acquire() as connection:
+                    await runtime.journal.tend(connection, KEEP_EVENTS_DAYS, KEEP_INBOX_DAYS)
+            except Exception as error:
+                log.warning("tending the journal failed", reason=repr(error))
+            await asyncio.sleep(TEND_SECONDS)
+
+    async def _reconnected(self) -> None:
+        log.info("the bus is back")
+        if self.ownership is not None:
+            self.ownership.nudge()
+
+    async def _bus_error(self, error: Exception) -> None:
+        log.warning("bus error", reason=f"{type(error).__name__}: {error}")
+
+
+async def run(service: Service, settings: Settings) -> None:
+    """Run a worker until the process is told to end."""
+    worker = Worker(service, settings)
+    app = FastStream(worker.broker, logger=None)
+    app.after_startup(worker.start)
+    app.on_shutdown(worker.stop)
+    await app.run()
+
+
+async def migrate(service: Service, settings: Settings) -> list[str]:
+    """Bring the service's schema up to date."""
+    connection = await asyncpg.connect(settings.database_url.get_secret_value(), timeout=10)
+    try:
+        await database.prepare(connection)
+        return await migrations.migrate(connection, service.name)
+    finally:
+        await connection.close()
+
+
+def main(service: Service, arguments: list[str] | None = None) -> None:
+    """Do what the command line says."""
+    words = sys.argv[1:] if arguments is None else arguments
+    settings = _settings()
+    logs.configure(settings.log_level, service=service.name)
+    if words not in ([], ["run"], ["migrate"]):
+        sys.exit(f"usage: python -m services.{service.name} [run|migrate]")
+    try:
+        if words == ["migrate"]:
+            for name in asyncio.run(migrate(service, settings)):
+                log.info("migration applied", name=name)
+        else:
+            _run_on_uvloop(run(service, settings))
+    except (OSError, RuntimeError, asyncpg.PostgresError, migrations.ChangedMigration) as error:
+        log.error("the worker ends", reason=f"{type(error).__name__}: {error}")
+        sys.exit(EXIT_FAILED)
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"POSTKONTOR_{str(problem['loc'][0]).upper()}: {problem['msg']}"
+            for problem in error.errors(include_input=False)
+        )
+        print(f"settings: {problems}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+
+
+def _run_on_uvloop(main_task: Any) -> None:
+    if os.name == "nt":
+        asyncio.run(main_task)
+        return
+    import uvloop
+
+    uvloop.run(main_task)

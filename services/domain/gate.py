@@ -1,0 +1,49 @@
+"""The gate: mailboxes and aliases are made under active domains of the same account only (R20, R21)."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from contracts.refusals import Finding, finding
+from services.domain.rules import Claim, Name
+
+
+def admitted(name: Name | None, domain: str, account: str) -> UUID | Finding:
+    """Return the domain's id if it is open for the account, or why not, with the next step."""
+    claim = name.standing(account) if name else None
+    if claim is None:
+        return finding("domain_unknown", domain=domain)  # also another account's: the gate tells nobody about others
+    return claim.domain_id if claim.state == "active" else why_closed(claim)
+
+
+def may_have_features(name: Name | None, domain: str, account: str) -> Claim | Finding:
+    """Return the claim if features may be set for its domain: it is proven, whether or not it has its password."""
+    claim = name.standing(account) if name else None
+    if claim is None:
+        return finding("domain_unknown", domain=domain)
+    return claim if claim.state in ("verified", "active") else why_closed(claim)
+
+
+def all_admitted(names: Iterable[tuple[str, Name | None]], account: str) -> tuple[dict[str, UUID], tuple[Finding, ...]]:
+    """Return the ids of the domains that are open and the findings about the others."""
+    opened: dict[str, UUID] = {}
+    findings: list[Finding] = []
+    for domain, name in names:
+        found = admitted(name, domain, account)
+        if isinstance(found, Finding):
+            findings.append(found)
+        else:
+            opened[domain] = found
+    return opened, tuple(findings)
+
+
+def why_closed(claim: Claim) -> Finding:
+    """Say what keeps a claim from being an active domain."""
+    match claim.state:
+        case "claimed":
+            return finding("domain_unverified", domain=claim.domain, name=claim.record_name, value=claim.record_value)
+        case "verified":
+            return finding("domain_password_missing", domain=claim.domain)
+        case "lost":
+            return finding("claim_lost", domain=claim.domain)
+        case _:
+            return finding("domain_not_active", domain=claim.domain, state=claim.state)

@@ -1,0 +1,366 @@
+"""The bus edge of domain: which rows a message needs, which rule decides, what leaves."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from contracts.billing_v1 import (
+    AcceptedClaim,
+    AccountOpened,
+    AccountUpdated,
+    AdmittedAliases,
+    AdmittedMailbox,
+    PackageChanged,
+)
+from contracts.dnscheck_v1 import Facet, MxChecked, TxtChecked
+from contracts.domain_v1 import (
+    AdmittedDomainFeatures,
+    AliasesAdmitted,
+    AskDomain,
+    AskDomains,
+    CheckMx,
+    ClaimLost,
+    DomainAnswer,
+    DomainClaimed,
+    DomainFeaturesChanged,
+    DomainPasswordSet,
+    DomainRemoval,
+    DomainsAnswer,
+    DomainTarget,
+    MailboxAdmitted,
+    MxChanged,
+    MxCheckFinished,
+    RemoveDomain,
+    SetDomainFeatures,
+    SetDomainPassword,
+    TargetResult,
+    ValidateDomain,
+    ValidationFinished,
+)
+from contracts.mailbox_v1 import AddAliases, CreateMailbox, DomainOccupied, DomainVacated
+from contracts.refusals import Finding, Refusal, refusal
+from contracts.values import domain_of
+from services.chassis.book import Book, Conn, Wanted
+from services.chassis.fates import Done, Fate, HandedOver, Order, Refused, Say
+from services.chassis.received import Received
+from services.chassis.service import Moment, Service
+from services.domain import rules, store
+from services.domain.gate import admitted, all_admitted, may_have_features
+from services.domain.names import unclaimable
+from services.domain.outgoing import given_up, progress, say, transfer, unwatch, watch, watch_mx_if_activated
+from services.domain.rules import ENDED, HOLDING, Account, Claim, Name
+from services.domain.store import ACCOUNTS, NAMES
+from services.domain.views import view
+
+service = Service("domain", tables=(ACCOUNTS, NAMES))
+
+DomainRequest = ValidateDomain | CheckMx | SetDomainPassword | RemoveDomain
+
+
+@dataclass
+class Challenge:
+    """Where new claims are proven. The worker sets it from its settings before it takes its first message."""
+
+    label: str = "_postkontor-challenge"
+
+
+CHALLENGE = Challenge()
+
+
+# --- a name of the account's own --------------------------------------------------------------------------------
+
+
+def _of_request(message: Received[DomainRequest]) -> Iterable[Wanted]:
+    return (ACCOUNTS, message.account), (NAMES, message.data.domain)
+
+
+@service.command(AcceptedClaim, keys=lambda message: [(NAMES, message.data.request.domain)])
+def claim_domain(message: Received[AcceptedClaim], book: Book, moment: Moment) -> Fate:
+    """Claim a name; the same claim again names the same record again (R11, R12)."""
+    request = message.data.request
+    reason = unclaimable(request.domain)
+    if reason is not None:
+        return Refused(reason)
+    name = _name(book, request.domain)
+    claim = rules.claim_name(
+        name,
+        account=message.account,
+        domain_id=UUID(bytes=moment.random_bytes(16), version=4),
+        token=rules.token_of(moment.random_bytes(rules.TOKEN_BYTES)),
+        label=CHALLENGE.label,
+        password_hash=request.password_hash,
+        now=moment.now,
+    )
+    if isinstance(claim, Refusal):
+        return Refused(claim)
+    _keep(book, name, claim)
+    return Done(says=(say(DomainClaimed(domain=view(claim)), claim),), orders=(watch(claim, "txt"),))
+
+
+@service.command(ValidateDomain, keys=_of_request)
+def validate_domain(message: Received[ValidateDomain], book: Book, moment: Moment) -> Fate:
+    """Have the proof looked for now (R12)."""
+    return _look_now(message, book, "txt")
+
+
+@service.command(CheckMx, keys=_of_request)
+def check_mx(message: Received[CheckMx], book: Book, moment: Moment) -> Fate:
+    """Have the MX records looked at now (R16)."""
+    return _look_now(message, book, "mx")
+
+
+def _look_now(message: Received[ValidateDomain] | Received[CheckMx], book: Book, facet: Facet) -> Fate:
+    claim = _refused_account(message, book) or rules.open_claim(_name(book, message.data.domain), message.account)
+    if isinstance(claim, Refusal):
+        return Refused(claim)
+    return HandedOver(orders=(watch(claim, facet, message.request_id),))
+
+
+@service.command(SetDomainPassword, keys=_of_request)
+def set_domain_password(message: Received[SetDomainPassword], book: Book, moment: Moment) -> Fate:
+    """Set the domain password; it makes a proven domain active (R14)."""
+    request = message.data
+    name = _name(book, request.domain)
+    claim = _refused_account(message, book) or rules.set_password(
+        name, message.account, request.password_hash, moment.now
+    )
+    if isinstance(claim, Refusal):
+        return Refused(claim)
+    before = _keep(book, name, claim)
+    says = (say(DomainPasswordSet(domain=view(claim)), claim), *progress(before, claim))
+    return Done(says=says, orders=watch_mx_if_activated(before, claim))
+
+
+@service.command(RemoveDomain, keys=_of_request)
+def remove_domain(message: Received[RemoveDomain], book: Book, moment: Moment) -> Fate:
+    """Give a name up; where mailboxes may stand under it, mailbox is asked first."""
+    name = _name(book, message.data.domain)
+    claim = _refused_account(message, book) or rules.remove(name, message.account, moment.now)
+    if isinstance(claim, Refusal):
+        return Refused(claim)
+    _keep(book, name, claim)
+    if claim.state == "removing":
+        removal = DomainRemoval(request=message.data, domain_id=claim.domain_id)
+        return HandedOver(orders=(Order(removal, key=str(claim.domain_id)),))
+    return given_up(name, claim)
+
+
+@service.command(
+    SetDomainFeatures,
+    keys=lambda message: [(ACCOUNTS, message.account), *((NAMES, domain) for domain in message.data.domains)],
+)
+def set_domain_features(message: Received[SetDomainFeatures], book: Book, moment: Moment) -> Fate:
+    """Set the default features of domains; each target answers for itself (R31)."""
+    request = message.data
+    reason = _refused_account(message, book)
+    if reason is not None:
+        return Refused(reason)
+    targets = {
+        domain: may_have_features(book.get(NAMES, domain), domain, message.account)
+        for domain in dict.fromkeys(request.domains)
+    }
+    findings = {domain: found for domain, found in targets.items() if isinstance(found, Finding)}
+    if len(findings) == len(targets):
+        return Refused(refusal(*findings.values()))
+    says: list[Say] = []
+    claims = [claim for claim in targets.values() if isinstance(claim, Claim)]
+    for claim in claims:
+        featured = rules.set_features(claim, request.features, moment.now)
+        if featured is not claim:
+            _keep(book, _name(book, claim.domain), featured)
+            says.append(say(DomainFeaturesChanged(domain=view(featured)), featured))
+    order = AdmittedDomainFeatures(
+        request=request,
+        admitted=tuple(DomainTarget(domain=claim.domain, domain_id=claim.domain_id) for claim in claims),
+        refused=tuple(TargetResult(target=domain, refusal=refusal(found)) for domain, found in findings.items()),
+    )
+    return HandedOver(orders=(Order(order, key=str(message.request_id)),), says=tuple(says))
+
+
+# --- the gate: the hot path, which reads one row per domain and changes none ---------------------------------------
+
+
+@service.command(
+    CreateMailbox,
+    keys=lambda message: ((ACCOUNTS, message.account), (NAMES, domain_of(message.data.address))),
+)
+def create_mailbox(message: Received[CreateMailbox], book: Book, moment: Moment) -> Fate:
+    """Let a mailbox pass under an active domain of its account (R20, R21)."""
+    request = message.data
+    reason = _refused_account(message, book)
+    if reason is not None:
+        return Refused(reason)
+    domain = domain_of(request.address)
+    domain_id = admitted(book.get(NAMES, domain), domain, message.account)
+    if isinstance(domain_id, Finding):
+        return Refused(refusal(domain_id))
+    order = AdmittedMailbox(request=request, domain_id=domain_id)
+    fact = MailboxAdmitted(request_id=message.request_id, address=request.address, domain_id=domain_id)
+    return HandedOver(orders=(Order(order, key=request.address),), says=(Say(fact, key=request.address),))
+
+
+@service.command(
+    AddAliases,
+    keys=lambda message: [(ACCOUNTS, message.account), *((NAMES, domain) for domain in _alias_domains(message.data))],
+)
+def add_aliases(message: Received[AddAliases], book: Book, moment: Moment) -> Fate:
+    """Let aliases pass when every alias domain is active in the account; all findings are listed (R23)."""
+    request = message.data
+    reason = _refused_account(message, book)
+    if reason is not None:
+        return Refused(reason)
+    domains = ((domain, book.get(NAMES, domain)) for domain in _alias_domains(request))
+    domain_ids, findings = all_admitted(domains, message.account)
+    if findings:
+        return Refused(refusal(*findings))
+    order = AdmittedAliases(request=request, domain_ids=domain_ids)
+    fact = AliasesAdmitted(request_id=message.request_id, address=request.address, aliases=request.aliases)
+    return HandedOver(orders=(Order(order, key=request.address),), says=(Say(fact, key=request.address),))
+
+
+def _alias_domains(request: AddAliases) -> Iterable[str]:
+    return dict.fromkeys(domain_of(alias) for alias in request.aliases)
+
+
+# --- what dnscheck found ----------------------------------------------------------------------------------------
+
+
+@service.event(TxtChecked, keys=lambda message: [(NAMES, message.data.domain)])
+def txt_checked(message: Received[TxtChecked], book: Book, moment: Moment) -> Fate:
+    """Note a look for the proof; the first confirmed one wins the name (R15)."""
+    fact = message.data
+    name = _name(book, fact.domain)
+    claim = name.of(message.account)
+    if claim is None:
+        return Done()
+    if _is_over(claim, fact.domain_id):
+        return Done(says=_answers(claim, fact), orders=(unwatch(claim, fact.domain_id),))
+    noted = rules.txt_checked(name, claim, fact.attempt, moment.now)
+    book.put(NAMES, fact.domain, noted)
+    present = noted.of(message.account) or claim
+    lost = [rival for rival in noted.claims if rival.state == "lost" and rival not in name.claims]
+    says = (
+        *progress(claim, present),
+        *(say(ClaimLost(domain=view(rival)), rival) for rival in lost),
+        *transfer(noted, claim, present),
+        *_answers(present, fact),
+    )
+    unwatched = (unwatch(rival, rival.domain_id) for rival in lost)
+    return Done(says=says, orders=(*watch_mx_if_activated(claim, present), *unwatched))
+
+
+@service.event(MxChecked, keys=lambda message: [(NAMES, message.data.domain)])
+def mx_checked(message: Received[MxChecked], book: Book, moment: Moment) -> Fate:
+    """Note a look at the MX records, and say so when their state changed (R16)."""
+    fact = message.data
+    name = _name(book, fact.domain)
+    claim = name.of(message.account)
+    if claim is None:
+        return Done()
+    if _is_over(claim, fact.domain_id):
+        return Done(says=_mx_answers(claim, fact), orders=(unwatch(claim, fact.domain_id),))
+    noted = rules.mx_checked(claim, fact.attempt, moment.now)
+    _keep(book, name, noted)
+    moved = MxChanged(domain=view(noted), previous=claim.mx) if noted.mx != claim.mx else None
+    return Done(says=(*((say(moved, noted),) if moved else ()), *_mx_answers(noted, fact)))
+
+
+def _is_over(claim: Claim, domain_id: UUID) -> bool:
+    """Whether a look came for a claim that has ended: its order to stop may have been overtaken by another."""
+    return claim.domain_id != domain_id or claim.state in ENDED
+
+
+def _answers(claim: Claim, fact: TxtChecked) -> tuple[Say, ...]:
+    if not fact.requests:
+        return ()
+    finished = ValidationFinished(domain=view(claim), verified=claim.state in HOLDING, attempt=fact.attempt)
+    return tuple(say(finished, claim, request_id) for request_id in fact.requests)
+
+
+def _mx_answers(claim: Claim, fact: MxChecked) -> tuple[Say, ...]:
+    if not fact.requests:
+        return ()
+    finished = MxCheckFinished(domain=view(claim), attempt=fact.attempt)
+    return tuple(say(finished, claim, request_id) for request_id in fact.requests)
+
+
+# --- what mailbox and billing say -------------------------------------------------------------------------------
+
+
+@service.event(DomainVacated, keys=lambda message: [(NAMES, message.data.domain)])
+def domain_vacated(message: Received[DomainVacated], book: Book, moment: Moment) -> Fate:
+    """Finish a removal."""
+    name = _name(book, message.data.domain)
+    claim = name.of(message.account)
+    if claim is None or claim.domain_id != message.data.domain_id or claim.state != "removing":
+        return Done()
+    removed = rules.vacated(claim, moment.now)
+    _keep(book, name, removed)
+    return given_up(name, removed)
+
+
+@service.event(DomainOccupied, keys=lambda message: [(NAMES, message.data.domain)])
+def domain_occupied(message: Received[DomainOccupied], book: Book, moment: Moment) -> Fate:
+    """Take a removal back: mailboxes stand under the domain. Refuses the request that asked for it."""
+    name = _name(book, message.data.domain)
+    claim = name.of(message.account)
+    if claim is None or claim.domain_id != message.data.domain_id or claim.state != "removing":
+        return Done()
+    kept, reason = rules.occupied(claim, message.data, moment.now)
+    _keep(book, name, kept)
+    return Refused(reason)
+
+
+def keep_account(
+    message: Received[AccountOpened] | Received[AccountUpdated] | Received[PackageChanged], book: Book, moment: Moment
+) -> Fate:
+    """Keep what the gate needs of an account; facts carry its whole state, so the newest alone counts."""
+    told = message.data.account
+    known = book.get(ACCOUNTS, message.account)
+    if known is None or known.revision < told.revision:
+        account = Account(message.account, told.state, told.package, told.self_service, told.revision)
+        book.put(ACCOUNTS, message.account, account)
+    return Done()
+
+
+for account_fact in (AccountOpened, AccountUpdated, PackageChanged):
+    service.event(account_fact, keys=lambda message: [(ACCOUNTS, message.account)])(keep_account)
+
+
+# --- questions --------------------------------------------------------------------------------------------------
+
+
+@service.query(AskDomain)
+async def answer_domain(conn: Conn, account: str, ask: AskDomain) -> DomainAnswer:
+    """Show one domain."""
+    claim = await store.read_claim(conn, account, ask.domain)
+    return DomainAnswer(domain=view(claim) if claim else None)
+
+
+@service.query(AskDomains)
+async def answer_domains(conn: Conn, account: str, ask: AskDomains) -> DomainsAnswer:
+    """Show a page of domains; one more than asked for tells whether another page follows."""
+    claims = await store.read_claims(conn, account, ask.after, ask.limit + 1)
+    page = claims[: ask.limit]
+    following = page[-1].domain if len(claims) > len(page) else None
+    return DomainsAnswer(domains=tuple(view(claim) for claim in page), next=following)
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------
+
+
+def _name(book: Book, domain: str) -> Name:
+    return book.get(NAMES, domain) or Name(domain)
+
+
+def _keep(book: Book, name: Name, claim: Claim) -> Claim | None:
+    """Put a claim into its name if it changed, and return what it was before."""
+    before = name.of(claim.account)
+    if before is not claim:
+        book.put(NAMES, name.domain, name.having(claim))
+    return before
+
+
+def _refused_account(message: Received[Any], book: Book) -> Refusal | None:
+    return rules.stand_of(book.get(ACCOUNTS, message.account), message.account, message.channel)

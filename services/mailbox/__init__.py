@@ -1,0 +1,20 @@
+"""Mailboxes: addresses, people, plans, aliases, forwardings, features, blocked senders, groupware groups.
+
+Owns    mailboxes and their life cycle, the ownership of every address (mailboxes and aliases of all accounts), the
+        quarantine of deleted addresses, the features of mailboxes and domains, groups.
+Hears   from billing: account-opened, account-updated, package-changed (who may use the console, R3).
+        Takes create-mailbox, add-aliases, change-plan, set-forwardings and create-group from billing, with room
+        reserved for them; set-domain-features and remove-domain from domain; all other requests from outside.
+Says    mailbox-created, person-renamed, mailbox-password-set, plan-changed, aliases-changed, forwardings-set,
+        features-set, blocked-senders-changed, mailbox-suspended, mailbox-reactivated, mailbox-deleted,
+        group-created, group-members-set, group-deleted, domain-vacated, domain-occupied, request-refused.
+Answers mailbox, mailboxes, features, groups.
+
+    rows.py      the aggregates
+    rules.py     what happens to a mailbox, and who owns an address
+    features.py  which features are on, whose setting that is, and what stands under a domain
+    groups.py    groupware groups
+    views.py     the public state of the aggregates
+    store.py     SQL that loads and writes; reads.py: SQL that answers questions
+    handlers.py  messages and questions: which rows they need, which rule decides
+"""

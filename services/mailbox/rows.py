@@ -1,0 +1,117 @@
+"""The aggregates of this worker. Rows never change; decisions make new ones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from contracts.mailbox_v1 import MailboxState
+from contracts.values import Feature
+
+DomainKey = tuple[str, str]  # account and name: two accounts may have had a domain, each has its own row
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox. A deleted one stays as a row: its address has a revision to go on from.
+
+    `own_features` is None where the mailbox follows its domain; they count while `own_epoch` is the domain's epoch.
+    `new_password_hash` is written and never read back.
+    """
+
+    address: str
+    account: str
+    domain: str
+    first_name: str
+    last_name: str
+    state: MailboxState
+    plan: str
+    price_cents: int
+    mail_bytes: int
+    cloud_bytes: int
+    groupware: bool
+    catalogue: str
+    created_at: datetime
+    revision: int
+    aliases: tuple[str, ...] = ()
+    forwardings: tuple[str, ...] = ()
+    keep_copy: bool = True
+    own_features: tuple[Feature, ...] | None = None
+    own_epoch: int = 0
+    blocked_senders: tuple[str, ...] = ()
+    deleted_at: datetime | None = None
+    new_password_hash: str | None = field(default=None, repr=False)
+
+    @property
+    def owned(self) -> tuple[str, ...]:
+        """Return the addresses that nobody else can have."""
+        return () if self.state == "deleted" else (self.address, *self.aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What stands under a domain. `own_settings` counts the mailboxes that do not follow the domain's features."""
+
+    mailboxes: int = 0
+    aliases: int = 0
+    own_settings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """An account's domain as far as mailboxes are concerned; the gate is the domain worker's.
+
+    `features` is None until they were set once. The tally is written with the mailboxes it counts, see store.
+    """
+
+    account: str
+    domain: str
+    domain_id: UUID
+    state: Literal["open", "closed"] = "open"
+    features: tuple[Feature, ...] | None = None
+    epoch: int = 0
+    revision: int = 1
+    tally: Tally = Tally()
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Who has an address, or who had it last. `mailbox` is the address itself or the mailbox it is an alias of."""
+
+    address: str
+    account: str
+    mailbox: str
+    released_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A groupware group."""
+
+    name: str
+    members: tuple[str, ...]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """All groups of an account, one aggregate: a mailbox that goes must leave groups that its request does not name.
+
+    `revision` numbers the changes of the whole, so that a group made anew under an old name continues upwards.
+    """
+
+    account: str
+    revision: int
+    by_name: Mapping[str, Group]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What this worker keeps of an account, from billing's facts."""
+
+    account_id: str
+    state: str
+    package: str
+    self_service: bool
+    revision: int

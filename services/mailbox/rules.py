@@ -1,0 +1,220 @@
+"""What happens to a mailbox, and who may have an address. Pure: clock and rows are passed in."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from contracts.billing_v1 import PlanTerms, Reservation
+from contracts.mailbox_v1 import CreateMailbox, MailboxState
+from contracts.refusals import Finding, Refusal, finding, refusal, refuse
+from contracts.values import domain_of
+from services.mailbox.rows import Account, Domain, Mailbox, Ownership
+
+QUARANTINE = timedelta(days=30)  # R26: mail meant for the former holder must not reach a stranger at once
+MAX_LIST_BYTES = 200_000  # aliases, forwardings and blocked senders: a mailbox must fit into one message (256 KiB)
+
+Stage = MailboxState | Literal["absent"]
+Verb = Literal[
+    "create-mailbox", "rename-person", "set-mailbox-password", "change-plan", "add-aliases", "remove-aliases",
+    "set-forwardings", "set-mailbox-features", "block-senders", "unblock-senders", "suspend-mailbox",
+    "reactivate-mailbox", "delete-mailbox",
+]  # fmt: skip
+
+# What becomes of a mailbox; a pair that is not here is refused. A suspended mailbox can still be administered.
+LIFE_CYCLE: Mapping[tuple[Stage, Verb], MailboxState] = {
+    ("absent", "create-mailbox"): "active",
+    ("deleted", "create-mailbox"): "active",
+    ("active", "rename-person"): "active",
+    ("active", "set-mailbox-password"): "active",
+    ("active", "change-plan"): "active",
+    ("active", "add-aliases"): "active",
+    ("active", "remove-aliases"): "active",
+    ("active", "set-forwardings"): "active",
+    ("active", "set-mailbox-features"): "active",
+    ("active", "block-senders"): "active",
+    ("active", "unblock-senders"): "active",
+    ("active", "suspend-mailbox"): "suspended",
+    ("active", "delete-mailbox"): "deleted",
+    ("suspended", "rename-person"): "suspended",
+    ("suspended", "set-mailbox-password"): "suspended",
+    ("suspended", "change-plan"): "suspended",
+    ("suspended", "add-aliases"): "suspended",
+    ("suspended", "remove-aliases"): "suspended",
+    ("suspended", "set-forwardings"): "suspended",
+    ("suspended", "set-mailbox-features"): "suspended",
+    ("suspended", "block-senders"): "suspended",
+    ("suspended", "unblock-senders"): "suspended",
+    ("suspended", "reactivate-mailbox"): "active",
+    ("suspended", "delete-mailbox"): "deleted",
+}
+
+
+# --- may it be done at all --------------------------------------------------------------------------------------
+
+
+def stand_of(account: Account | None, account_id: str, channel: str) -> Refusal | None:
+    """Refuse what the account may not ask for (R3). An account not known here yet passes: billing knows it."""
+    if account is None:
+        return None
+    if account.state != "active":
+        return refuse("account_not_active", account=account_id, state=account.state)
+    if channel == "console" and not account.self_service:
+        return refuse("reseller_api_only")
+    return None
+
+
+def expired(reservation: Reservation, now: datetime) -> Refusal | None:
+    """Refuse what comes after its room was given back."""
+    return refuse("reservation_expired") if now > reservation.expires_at else None
+
+
+def enter(mailbox: Mailbox | None, account: str, address: str, verb: Verb) -> Mailbox | Refusal:
+    """Return the account's mailbox one revision on and in its next state. Another account's is unknown here."""
+    if mailbox is None or mailbox.account != account:
+        return refuse("mailbox_unknown", address=address)
+    state = LIFE_CYCLE.get((mailbox.state, verb))
+    if state is None:
+        return refuse("mailbox_state", address=address, state=mailbox.state)
+    return replace(mailbox, state=state, revision=mailbox.revision + 1)
+
+
+# --- creation ---------------------------------------------------------------------------------------------------
+
+
+def create(
+    request: CreateMailbox, terms: PlanTerms, account: str, before: Mailbox | None, now: datetime
+) -> Mailbox | Refusal:
+    """Make a mailbox, or make it anew where a deleted one was; whether the address is free is `not_free`'s matter."""
+    state = LIFE_CYCLE.get(("absent" if before is None else before.state, "create-mailbox"))
+    if state is None:
+        return refuse("address_taken", address=request.address)
+    return Mailbox(
+        address=request.address,
+        account=account,
+        domain=domain_of(request.address),
+        first_name=request.first_name,
+        last_name=request.last_name,
+        state=state,
+        plan=terms.plan,
+        price_cents=terms.price_cents,
+        mail_bytes=terms.mail_bytes,
+        cloud_bytes=terms.cloud_bytes,
+        groupware=terms.groupware,
+        catalogue=terms.catalogue,
+        created_at=now,
+        revision=1 if before is None else before.revision + 1,
+        new_password_hash=request.password_hash,
+    )
+
+
+def not_free(address: str, owner: Ownership | None, account: str, now: datetime) -> Finding | None:
+    """Say why the account cannot have an address. Nothing is told about who has it."""
+    if owner is None:
+        return None
+    if owner.released_at is None:
+        return finding("address_taken", address=address)
+    until = owner.released_at + QUARANTINE
+    if owner.account != account and now < until:
+        return finding("address_quarantined", address=address, until=until.isoformat(timespec="seconds"))
+    return None
+
+
+def closed_to(domain: Domain | None, name: str, domain_id: UUID) -> Finding | None:
+    """Say that the domain was removed here while the request was on its way."""
+    if domain is not None and domain.state == "closed" and domain.domain_id == domain_id:
+        return finding("domain_not_active", domain=name, state="removed")
+    return None
+
+
+# --- changes; the mailbox has passed `enter` --------------------------------------------------------------------
+
+
+def change_plan(mailbox: Mailbox, terms: PlanTerms, groups: Iterable[str]) -> Mailbox | Refusal:
+    """Put the mailbox on a plan. `groups` are those it is a member of: they need groupware (R24)."""
+    if terms.plan == mailbox.plan:
+        return refuse("plan_unchanged", address=mailbox.address, plan=terms.plan)
+    if not terms.groupware:
+        in_the_way = [
+            finding("plan_needed_by_group", address=mailbox.address, group=group, plan=terms.plan) for group in groups
+        ]
+        if in_the_way:
+            return refusal(*in_the_way)
+    return replace(
+        mailbox,
+        plan=terms.plan,
+        price_cents=terms.price_cents,
+        mail_bytes=terms.mail_bytes,
+        cloud_bytes=terms.cloud_bytes,
+        groupware=terms.groupware,
+        catalogue=terms.catalogue,
+    )
+
+
+def add_aliases(mailbox: Mailbox, aliases: Iterable[str], obstacles: Iterable[Finding]) -> Mailbox | Refusal:
+    """Give the mailbox more addresses, all or none; `obstacles` are why some of the new ones cannot be had."""
+    added = new_aliases(mailbox, aliases)
+    findings = [*obstacles, *(_loop(mailbox, alias) for alias in added if alias in mailbox.forwardings)]
+    if findings:
+        return refusal(*findings)
+    return _fitting(replace(mailbox, aliases=(*mailbox.aliases, *added)))
+
+
+def new_aliases(mailbox: Mailbox, aliases: Iterable[str]) -> tuple[str, ...]:
+    """Return the addresses that are no aliases of the mailbox yet, each once."""
+    return tuple(alias for alias in dict.fromkeys(aliases) if alias not in mailbox.aliases)
+
+
+def remove_aliases(mailbox: Mailbox, aliases: Iterable[str]) -> Mailbox | Refusal:
+    """Take addresses away, all or none."""
+    named = dict.fromkeys(aliases)
+    unknown = [
+        finding("alias_unknown", address=mailbox.address, alias=alias) for alias in named if alias not in mailbox.aliases
+    ]
+    if unknown:
+        return refusal(*unknown)
+    return replace(mailbox, aliases=tuple(alias for alias in mailbox.aliases if alias not in named))
+
+
+def set_forwardings(mailbox: Mailbox, targets: Iterable[str], keep_copy: bool) -> Mailbox | Refusal:
+    """Replace the forwardings (R23). Without any the copy is kept, or the mail would be lost."""
+    forwardings = tuple(dict.fromkeys(targets))
+    loops = [_loop(mailbox, target) for target in forwardings if target in mailbox.owned]
+    if loops:
+        return refusal(*loops)
+    return _fitting(replace(mailbox, forwardings=forwardings, keep_copy=keep_copy or not forwardings))
+
+
+def block_senders(mailbox: Mailbox, senders: Iterable[str]) -> Mailbox | Refusal:
+    """Put senders on the mailbox's list (R32)."""
+    return _fitting(replace(mailbox, blocked_senders=tuple(sorted({*mailbox.blocked_senders, *senders}))))
+
+
+def unblock_senders(mailbox: Mailbox, senders: Iterable[str]) -> Mailbox:
+    """Take senders off the list; who is not on it is no error."""
+    gone = set(senders)
+    return replace(mailbox, blocked_senders=tuple(s for s in mailbox.blocked_senders if s not in gone))
+
+
+def delete(mailbox: Mailbox, now: datetime) -> Mailbox:
+    """Let go of everything but the row: aliases, forwardings, own features."""
+    return replace(
+        mailbox, aliases=(), forwardings=(), keep_copy=True, own_features=None, deleted_at=now, new_password_hash=None
+    )
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------
+
+
+def _loop(mailbox: Mailbox, target: str) -> Finding:
+    return finding("forwarding_loop", address=mailbox.address, target=target)
+
+
+def _fitting(mailbox: Mailbox) -> Mailbox | Refusal:
+    """Refuse lists that no event could carry. Two quotes and a comma go with each entry."""
+    lists = (*mailbox.aliases, *mailbox.forwardings, *mailbox.blocked_senders)
+    size = sum(map(len, lists)) + 3 * len(lists)
+    if size > MAX_LIST_BYTES:
+        return refuse("lists_too_long", address=mailbox.address, bytes=size, limit=MAX_LIST_BYTES)
+    return mailbox

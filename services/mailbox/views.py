@@ -1,0 +1,36 @@
+"""The public state of the aggregates, as events and answers carry it. It holds no password and no hash."""
+
+from contracts.mailbox_v1 import GroupView, MailboxView
+from services.mailbox import features
+from services.mailbox.rows import Domain, Group, Mailbox
+
+
+def of_mailbox(mailbox: Mailbox, domain: Domain) -> MailboxView:
+    """Return a mailbox with the features that are on for it."""
+    return MailboxView(
+        account=mailbox.account,
+        address=mailbox.address,
+        domain=mailbox.domain,
+        first_name=mailbox.first_name,
+        last_name=mailbox.last_name,
+        state=mailbox.state,
+        plan=mailbox.plan,
+        price_cents=mailbox.price_cents,
+        mail_bytes=mailbox.mail_bytes,
+        cloud_bytes=mailbox.cloud_bytes,
+        groupware=mailbox.groupware,
+        catalogue=mailbox.catalogue,
+        aliases=mailbox.aliases,
+        forwardings=mailbox.forwardings,
+        keep_copy=mailbox.keep_copy,
+        features=features.of_mailbox(mailbox, domain),
+        blocked_senders=mailbox.blocked_senders,
+        created_at=mailbox.created_at,
+        deleted_at=mailbox.deleted_at,
+        revision=mailbox.revision,
+    )
+
+
+def of_group(account: str, group: Group) -> GroupView:
+    """Return a group."""
+    return GroupView(account=account, name=group.name, members=group.members, revision=group.revision)

@@ -1,0 +1,92 @@
+"""The catalogue of refusals: every code speaks both languages with the same figures."""
+
+from string import Formatter
+
+import pytest
+
+from contracts.codes import CODES
+from contracts.refusals import Finding, Refusal, finding, refusal, refuse
+
+TEXTS = [(code, text) for code, sentence in CODES.items() for text in sentence]
+CAP = {"resource": "mailbox", "allowed": 50, "used": 49, "reserved": 1, "requested": 1}
+
+
+def placeholders(text: str) -> set[str]:
+    """Return the names of the details that a sentence speaks of."""
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_both_languages_speak_of_the_same_details(code):
+    sentence = CODES[code]
+
+    assert placeholders(sentence.de) == placeholders(sentence.en)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_german_sentence_is_another_one(code):
+    assert CODES[code].de != CODES[code].en
+
+
+@pytest.mark.parametrize(("code", "text"), TEXTS)
+def test_a_sentence_is_clean(code, text):
+    assert "  " not in text
+    assert text == text.strip()
+    assert text.endswith(".")
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_code_is_a_stable_word(code):
+    assert code == code.lower()
+    assert code.replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_no_detail_is_named_like_an_argument(code):
+    assert not placeholders(CODES[code].de) & {"code", "severity", "self"}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_can_be_said(code):
+    said = refuse(code, **dict.fromkeys(placeholders(CODES[code].de), 7))
+
+    assert said.code == code
+    assert "{" not in said.text.de + said.text.en
+    assert said.findings[0].text == said.text
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if placeholders(CODES[code].de)])
+def test_a_missing_detail_is_a_bug_and_raises(code):
+    with pytest.raises(KeyError):
+        refuse(code)
+
+
+def test_an_unknown_code_is_a_bug_and_raises():
+    with pytest.raises(KeyError):
+        refuse("no_such_code")
+
+
+def test_a_finding_keeps_its_figures_for_programs():
+    assert finding("cap_reached", **CAP).details == CAP
+
+
+def test_no_limit_is_shown_as_infinity_and_kept_as_none():
+    found = finding("cap_reached", **CAP | {"allowed": None})
+
+    assert "∞ erlaubt" in found.text.de
+    assert found.details["allowed"] is None
+
+
+def test_the_first_finding_names_the_refusal():
+    joined = refusal(finding("plan_unknown", plan="x", known="mail"), finding("no_target", severity="warning"))
+
+    assert joined.code == "plan_unknown"
+    assert [found.code for found in joined.findings] == ["plan_unknown", "no_target"]
+    assert joined.findings[1].severity == "warning"
+
+
+def test_a_refusal_survives_the_bus():
+    said = refuse("cap_reached", **CAP | {"allowed": None, "reserved": True})
+
+    assert Refusal.model_validate_json(said.model_dump_json()) == said
+    assert isinstance(said.findings[0], Finding)
