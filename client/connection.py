@@ -70,7 +70,7 @@ class Connection:
             await self.client.close()
             reason = self.complaint or str(error) or "it does not answer"
             # The server closes right after its "authorization violation", which may be lost in that.
-            if self.client._server_info.get("auth_required"):
+            if getattr(self.client, "_server_info", {}).get("auth_required"):
                 raise NotPermitted(f"the bus at {self.access.place} wants other credentials: {reason}") from None
             raise NotConnected(
                 f"no bus at {self.access.place}: {reason}. Is it running, and is the address right?"

@@ -40,8 +40,7 @@ class Event:
 
     envelope: Envelope[Any]
     account: str
-    redelivered: bool = False
-    _message: Msg | None = field(default=None, repr=False)
+    delivery: Msg = field(repr=False)
 
     @property
     def id(self) -> UUID:
@@ -73,10 +72,15 @@ class Event:
         """Return the typed fact; an UnknownFact when this client is older than the message."""
         return self.envelope.data
 
+    @property
+    def redelivered(self) -> bool:
+        """Tell whether the event was delivered before; it may or may not have been dealt with."""
+        return self.delivery.metadata.num_delivered > 1
+
     async def ack(self) -> None:
         """Say that the event is dealt with and need not come again. Harmless when repeated."""
-        if self._message is not None and not self._message.is_acked:
-            await self._message.ack()
+        if not self.delivery.is_acked:
+            await self.delivery.ack()
 
 
 class Subscription:
@@ -144,8 +148,7 @@ class Subscription:
             self._beat.cancel()
         for event in self._unacknowledged():
             with contextlib.suppress(nats.errors.Error):
-                assert event._message is not None
-                await event._message.nak()
+                await event.delivery.nak()
         self._held.clear()
         self._current = None
         await streams.unbind(self._pull)
@@ -196,12 +199,11 @@ class Subscription:
             await asyncio.sleep(self._ack_wait / 3)
             for event in self._unacknowledged():
                 with contextlib.suppress(nats.errors.Error):
-                    assert event._message is not None
-                    await event._message.in_progress()
+                    await event.delivery.in_progress()
 
     def _unacknowledged(self) -> list[Event]:
         held = [*self._held] if self._current is None else [self._current, *self._held]
-        return [event for event in held if event._message is not None and not event._message.is_acked]
+        return [event for event in held if not event.delivery.is_acked]
 
 
 def types_of(facts: Kinds | None) -> frozenset[tuple[str, str]] | None:
@@ -237,8 +239,7 @@ def event_of(message: Msg) -> Event | None:
     envelope = readable(message.data)
     if envelope is None:
         return None
-    redelivered = message.metadata.num_delivered > 1
-    return Event(envelope, account=message.subject.split(".")[1], redelivered=redelivered, _message=message)
+    return Event(envelope, account=message.subject.split(".")[1], delivery=message)
 
 
 def _filters(subjects: Sequence[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from ssl import SSLContext
 from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from client.connection import Access, Connection
 from client.events import ACK_WAIT_SECONDS, Event, Kinds, Subscription, event_of, subjects_of, types_of, wanted
@@ -35,8 +35,8 @@ class Postkontor(Questions):
     """
 
     def __init__(self, access: Access, *, account: str | None, source: str, channel: Channel) -> None:
-        if account not in (None, "*"):
-            _ACCOUNT.validate_python(account)
+        if account is not None and account != "*":
+            _check_account(account)
         self._account = account
         self._source = source
         self._channel: Channel = channel
@@ -212,8 +212,15 @@ class Postkontor(Questions):
 
     def _account_of(self, account: str | None) -> str:
         chosen = account or self._account
-        if chosen in (None, "*"):
+        if chosen is None or chosen == "*":
             raise ValueError("name the account, here or when connecting")
         if account is not None:
-            _ACCOUNT.validate_python(account)
+            _check_account(account)
         return chosen
+
+
+def _check_account(account: str) -> None:
+    try:
+        _ACCOUNT.validate_python(account)
+    except ValidationError:
+        raise ValueError(f"{account!r} is no account id: 2 to 39 characters, a-z, 0-9 and -") from None

@@ -106,7 +106,7 @@ def judge(route: Route, answer: RequestAnswer) -> Done | Declined | Stuck | None
     """Read the end of a request from what one station did for it; None while there is none."""
     for step in reversed(answer.steps):
         if step.fate == "done" and _is_outcome(route, step.outcome):
-            return Done(datetime.fromisoformat(step.handled_at))
+            return Done(step.handled_at)
         if step.refusal is not None and step.fate in ("refused", "never"):
             return Declined(step.refusal)
         if step.fate == "never":
@@ -132,6 +132,6 @@ def _last_fate(steps: Iterable[RequestStep]) -> str:
 async def _ask(connection: Connection, account: str, service: str, request_id: UUID) -> RequestAnswer:
     message = REGISTRY.find("qry", f"{service}.request.v1")
     assert message is not None, "every worker answers for its requests"
-    question = AskRequest(request_id=str(request_id)).model_dump_json().encode()
+    question = AskRequest(request_id=request_id).model_dump_json().encode()
     answer = await connection.ask(message.subject(account), question, STATION_TIMEOUT_SECONDS)
     return RequestAnswer.model_validate_json(answer)

@@ -3,7 +3,7 @@
 This package is the only thing another program must import to talk to Postkontor. It needs pydantic, and `idna`
 for IDNA 2008 names; it opens no connection and reads no clock.
 
-    envelope   the CloudEvents 1.0 JSON form every message has
+    envelope   the CloudEvents 1.0 JSON form of requests, hand-overs and facts; questions and answers are bare JSON
     values     account id, domain name, mail address, cents, bytes, password hash
     ids        UUIDv7 for requests, UUIDv5 for what follows from them
     refusals   code, findings and text in two languages
@@ -12,4 +12,10 @@ for IDNA 2008 names; it opens no connection and reads no clock.
     routes     which worker handles a request, in which order, and which fact ends it
     billing_v1, domain_v1, dnscheck_v1, mailbox_v1
                the messages, by owner and version
+
+What is published of them is generated and committed:
+
+    schemas/, asyncapi/   JSON Schemas and the AsyncAPI document (python -m contracts.generate)
+    golden/               one message of each type, never rewritten once released
+    released/             the state of the last release; what follows may only grow (python -m contracts.compatibility)
 """

@@ -6,7 +6,7 @@ Such a program sends requests and questions and receives facts. Hand-overs are l
 
 from typing import Any
 
-from contracts.envelope import CONTENT_TYPE
+from contracts.envelope import BARE_CONTENT_TYPE, CONTENT_TYPE
 from contracts.json_schema import Shape, shapes
 from contracts.messages import REGISTRY, SERVICES
 from contracts.routes import ROUTES, Route
@@ -15,6 +15,7 @@ CONTRACTS_VERSION = "0.1.0"  # of the contracts, apart from the program's: it mo
 PATH = "asyncapi/postkontor.json"
 OUTCOMES = "rpl.outcome"
 ANSWERS = "ans.inbox"
+FAILED = "question-failed"  # the one answer without a schema: all it says stands in the headers
 OWNERS = {
     "billing": "Accounts, packages, plans, prices and caps.",
     "domain": "Claims, proof by DNS, domain passwords, activation: the gate of everything under a domain.",
@@ -25,10 +26,13 @@ DESCRIPTION = """\
 Requests go to `cmd.<account>.<worker>.<verb>.v<N>` in the stream CMD. Each ends in exactly one outcome: the fact named
 in its `x-route`, or `request-refused` by one of its stations. Facts stand in the stream EVT for 90 days and can be
 replayed; a copy of the outcome goes to `rpl.<account>.<request id>` for a requester who waits, as best effort.
-Questions go to `qry.<account>.<worker>.<what>.v<N>` by core NATS request and reply.
-
-Every message is a CloudEvents 1.0 JSON document. The account stands in the subject; the id of a request makes it
+Requests and facts are CloudEvents 1.0 JSON documents. The account stands in the subject; the id of a request makes it
 idempotent. Publish with the header `Nats-Msg-Id` set to the message id, and keep a request until its outcome is seen.
+
+Questions go to `qry.<account>.<worker>.<what>.v<N>` by core NATS request and reply, to any replica of a NATS micro
+service. Questions and answers are bare JSON without an envelope: the payload is the object itself. A question that
+cannot be answered is replied to with an empty payload and the headers `Nats-Service-Error-Code` and
+`Nats-Service-Error`: look for the code before reading an answer.
 """
 
 Document = dict[str, Any]
@@ -53,7 +57,7 @@ def asyncapi_document() -> Document:
         "channels": _channels(everything),
         "operations": _operations(everything),
         "components": {
-            "messages": {shape.type: _message(shape) for shape in everything},
+            "messages": {shape.type: _message(shape) for shape in everything} | {FAILED: _failed()},
             "correlationIds": {
                 "request": {
                     "description": "The id of the request that a message follows from.",
@@ -74,7 +78,7 @@ def _message(shape: Shape) -> Document:
         "name": shape.type,
         "title": shape.model.__name__,
         "summary": shape.description.split("\n", 1)[0],
-        "contentType": CONTENT_TYPE,
+        "contentType": BARE_CONTENT_TYPE if shape.bare else CONTENT_TYPE,
         "payload": {"$ref": f"../schemas/{shape.folder}/{shape.type}.json"},
         "tags": [{"name": shape.message.service}, {"name": shape.role}],
     }
@@ -85,6 +89,27 @@ def _message(shape: Shape) -> Document:
     if shape.role == "hand-over":
         message["x-internal"] = True
     return message
+
+
+def _failed() -> Document:
+    return {
+        "name": FAILED,
+        "title": "QuestionFailed",
+        "summary": "Instead of an answer: why there is none. The payload is empty.",
+        "headers": {
+            "type": "object",
+            "required": ["Nats-Service-Error-Code", "Nats-Service-Error"],
+            "properties": {
+                "Nats-Service-Error-Code": {
+                    "type": "string",
+                    "enum": ["400", "500"],
+                    "description": "400: the question is wrong. 500: the worker failed, ask again later.",
+                },
+                "Nats-Service-Error": {"type": "string", "description": "A sentence for people, in English."},
+            },
+        },
+        "tags": [{"name": "answer"}],
+    }
 
 
 # --- channels ---------------------------------------------------------------------------------------------------
@@ -99,11 +124,12 @@ def _channels(everything: list[Shape]) -> Document:
         "parameters": _parameters("account", "request_id"),
         "messages": {type_: _component(type_) for type_ in outcomes},
     }
+    answers = [shape.type for shape in everything if shape.role == "answer"]
     channels[ANSWERS] = {
         "address": "{inbox}",
-        "description": "Answers, to the reply subject of the question.",
+        "description": "Answers, to the reply subject of the question: bare JSON, or the headers of an error.",
         "parameters": _parameters("inbox"),
-        "messages": {shape.type: _component(shape.type) for shape in everything if shape.role == "answer"},
+        "messages": {name: _component(name) for name in (*answers, FAILED)},
     }
     return channels
 
@@ -184,7 +210,7 @@ def _question(shape: Shape) -> Document:
     return _operation("send", shape) | {
         "reply": {
             "channel": {"$ref": f"#/channels/{ANSWERS}"},
-            "messages": [_in_channel(ANSWERS, shape.message.answer_type)],
+            "messages": [_in_channel(ANSWERS, name) for name in (shape.message.answer_type, FAILED)],
         },
     }
 

@@ -298,7 +298,7 @@ class AskQuote(Part):
     """What would these mailboxes cost this account a month?"""
 
     plan: PlanCode
-    quantity: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 1
 
 
 class QuoteAnswer(Part):

@@ -40,6 +40,7 @@ CODES: dict[str, Sentence] = {
         "Der Auftrag konnte nicht bearbeitet werden; der Betreiber sieht ihn und kann ihn wiederholen.",
         "The request could not be handled; the operator sees it and can replay it.",
     ),
+    "more_findings": Sentence("Und {count} weitere Befunde.", "And {count} more findings."),
     # accounts and packages (billing)
     "account_unknown": Sentence("Das Konto {account} gibt es nicht.", "There is no account {account}."),
     "account_exists": Sentence("Das Konto {account} gibt es schon.", "The account {account} exists already."),
@@ -147,6 +148,15 @@ CODES: dict[str, Sentence] = {
     ),
     "forwarding_loop": Sentence(
         "Die Weiterleitung von {address} zeigt auf sich selbst.", "The forwarding of {address} points to itself."
+    ),
+    "lists_too_long": Sentence(
+        "Aliasse, Weiterleitungen und gesperrte Absender von {address} wären zusammen {bytes} Byte lang, erlaubt sind"
+        " {limit}.",
+        "Aliases, forwardings and blocked senders of {address} would take {bytes} bytes together, {limit} are allowed.",
+    ),
+    "too_many_targets": Sentence(
+        "Die Antwort für {targets} Ziele passt nicht in eine Nachricht; bitte teilen Sie den Auftrag auf.",
+        "The answer for {targets} targets does not fit into one message; please split the request.",
     ),
     "reservation_expired": Sentence(
         "Die Reservierung ist abgelaufen, bevor das Postfach angelegt wurde; bitte neu anfragen.",

@@ -37,6 +37,9 @@ class Attempt(Part):
     seen: tuple[str, ...] = Field(
         default=(), description="at most 5 values of 100 characters, control characters escaped"
     )
+    notes: tuple[str, ...] = Field(
+        default=(), description="what was accepted although it was not as asked for: value_quoted, at_apex ..."
+    )
     asked: tuple[Asked, ...] = ()
     checked_at: AwareDatetime
     elapsed_ms: int
@@ -104,7 +107,7 @@ class AskAttempts(Part):
     """What was looked for and seen lately?"""
 
     domain: DomainName
-    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    limit: Annotated[int, Field(strict=True, ge=1, le=100)] = 10
 
 
 class AttemptsAnswer(Part):

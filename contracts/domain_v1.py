@@ -3,12 +3,12 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, StrictBool
 
 from contracts.base import Fact, HandOver, Part, Request, Text
 from contracts.dnscheck_v1 import Attempt, MxAttempt, MxState
 from contracts.refusals import Refusal
-from contracts.values import AccountId, DomainName, Features, MailAddress, PasswordHash
+from contracts.values import AccountId, DomainName, Features, MailAddress, PageSize, PasswordHash
 
 DomainState = Literal["claimed", "verified", "active", "removing", "lost", "contested", "removed"]
 
@@ -82,7 +82,7 @@ class SetDomainFeatures(Request):
 
     domains: Annotated[tuple[DomainName, ...], Field(min_length=1, max_length=1000)]
     features: Features
-    keep_mailbox_settings: bool = False
+    keep_mailbox_settings: StrictBool = False
 
 
 class RemoveDomain(Request):
@@ -234,7 +234,7 @@ class AskDomains(Part):
     """Which domains does the account have? Pages are keyed by the last name seen."""
 
     after: str = ""
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: PageSize = 100
 
 
 class DomainsAnswer(Part):

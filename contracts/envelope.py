@@ -1,4 +1,6 @@
-"""The wire form of every message: CloudEvents 1.0, structured JSON mode.
+"""The wire form of requests, hand-overs and facts: CloudEvents 1.0, structured JSON mode.
+
+Questions and answers have no envelope: they are the JSON of their models.
 
 `Envelope[Model]` reads and checks a message in one pass. `encode` writes one: it joins the attributes by hand around
 the data's own serialisation, because an envelope is written for every message and a model dump of the whole costs
@@ -15,6 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from contracts.values import AccountId, Channel
 
 CONTENT_TYPE = "application/cloudevents+json"
+BARE_CONTENT_TYPE = "application/json"  # of questions and answers
 MAX_MESSAGE_BYTES = 262_144  # also the stream's limit: larger is refused by the broker, and here before decoding
 
 Data = TypeVar("Data", bound=BaseModel)

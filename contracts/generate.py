@@ -7,6 +7,7 @@ A golden message of a released type is never written again: it stands for what o
 """
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from contracts import asyncapi_document, json_schema
@@ -22,9 +23,10 @@ def main(arguments: list[str]) -> int:
     if unknown := [argument for argument in arguments if argument != "--check"]:
         print(f"unknown argument {unknown[0]}; usage: {COMMAND} [--check]", file=sys.stderr)
         return 2
-    drifted = drift()
+    wanted = expected()
+    drifted = drift(wanted)
     if "--check" not in arguments:
-        write()
+        write(wanted, drifted)
         print(f"{len(drifted)} files written or removed below {HERE.name}/" if drifted else "everything is up to date")
         return 0
     for path, what in drifted.items():
@@ -42,18 +44,16 @@ def expected() -> dict[str, str]:
     return json_schema.schema_files() | asyncapi | golden
 
 
-def drift() -> dict[str, str]:
+def drift(wanted: dict[str, str]) -> dict[str, str]:
     """Return every file that is missing, out of date or left over, with which of these it is."""
-    wanted = expected()
     found = {path.relative_to(HERE).as_posix(): path for path in HERE.glob("schemas/*/*.json")}
     leftovers = dict.fromkeys(sorted(found.keys() - wanted.keys()), "no such message any more")
     return {path: what for path, text in wanted.items() if (what := _difference(HERE / path, text))} | leftovers
 
 
-def write() -> None:
+def write(wanted: dict[str, str], drifted: Iterable[str]) -> None:
     """Write what differs and remove schemas of messages that are gone."""
-    wanted = expected()
-    for path in drift():
+    for path in drifted:
         if path not in wanted:
             (HERE / path).unlink()
             continue

@@ -20,9 +20,13 @@ def golden_files() -> dict[str, str]:
 
 
 def _golden(shape: Shape, data: BaseModel) -> str:
-    first = shape.role in ("request", "question")
-    cause = of.REQUEST if shape.role == "answer" else of.CAUSE
-    wire = encode(
+    wire = data.model_dump_json() if shape.bare else _enveloped(shape, data)
+    return json.dumps(json.loads(wire), indent=2, ensure_ascii=False) + "\n"
+
+
+def _enveloped(shape: Shape, data: BaseModel) -> bytes:
+    first = shape.role == "request"
+    return encode(
         message_id=of.REQUEST if first else uuid5(of.REQUEST, shape.type),
         type=shape.type,
         source="https://shop.example/orders" if first else f"postkontor/{shape.message.service}",
@@ -30,12 +34,11 @@ def _golden(shape: Shape, data: BaseModel) -> str:
         account=of.ACCOUNT,
         data=data,
         correlation_id=of.REQUEST,
-        causation_id=None if first else cause,
+        causation_id=None if first else of.CAUSE,
         revision=_revision(data),
         traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        channel="api" if shape.role == "request" else "bus",
+        channel="api" if first else "bus",
     )
-    return json.dumps(json.loads(wire), indent=2, ensure_ascii=False) + "\n"
 
 
 def _revision(data: BaseModel) -> int | None:

@@ -1,4 +1,4 @@
-"""The JSON Schema of every message: the envelope as it crosses the bus, with its data.
+"""The JSON Schema of every message as it crosses the bus: with its envelope, or bare where it has none.
 
 A request's schema says what may be sent, a fact's what may be relied on. `x-message` names which of the five a schema
 is, because what counts as growth depends on it (see compatibility).
@@ -42,7 +42,7 @@ class Shape:
 
     @property
     def type(self) -> str:
-        """Return the CloudEvents type."""
+        """Return its name, which is the CloudEvents type of what has an envelope."""
         return self.message.answer_type if self.role == "answer" else self.message.type
 
     @property
@@ -50,10 +50,16 @@ class Shape:
         """Return the model's docstring."""
         return cleandoc(self.model.__doc__ or "")
 
+    @property
+    def bare(self) -> bool:
+        """Tell whether it is the model's own JSON: NATS pairs a question with its answer, no envelope has to."""
+        return self.role in ("question", "answer")
+
     @cached_property
-    def adapter(self) -> TypeAdapter[Envelope[BaseModel]]:
+    def adapter(self) -> TypeAdapter[Any]:
         """Return the reader of its wire form."""
-        return TypeAdapter(Envelope[self.model])  # pyright: ignore[reportInvalidTypeForm, reportUnknownMemberType]
+        form: Any = self.model if self.bare else Envelope[self.model]
+        return TypeAdapter(form)
 
 
 class _Plain(GenerateJsonSchema):
@@ -77,11 +83,10 @@ def schema_files() -> dict[str, str]:
 
 
 def schema_of(shape: Shape) -> Schema:
-    """Return the JSON Schema (2020-12) of a message with its envelope."""
+    """Return the JSON Schema (2020-12) of a message in its wire form."""
     schema = shape.adapter.json_schema(schema_generator=_Plain)
-    schema["properties"]["type"] = {"type": "string", "const": shape.type}
-    sent_by_us = shape.role in ("hand-over", "fact", "answer")
-    schema["required"] = sorted({*schema["required"], *(ALWAYS_WRITTEN if sent_by_us else ALWAYS_SENT)})
+    if not shape.bare:
+        _complete_envelope(schema, shape)
     _complete(schema)
     return schema | {
         "$schema": DIALECT,
@@ -103,6 +108,13 @@ def _role(message: Message) -> Role:
     if issubclass(message.model, Request):
         return "request"
     return "hand-over" if issubclass(message.model, HandOver) else "fact"
+
+
+def _complete_envelope(schema: Schema, shape: Shape) -> None:
+    """Name the type, and what the senders of this role always write."""
+    schema["properties"]["type"] = {"type": "string", "const": shape.type}
+    always = ALWAYS_SENT if shape.role == "request" else ALWAYS_WRITTEN
+    schema["required"] = sorted({*schema["required"], *always})
 
 
 def _complete(node: Any) -> None:

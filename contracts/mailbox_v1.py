@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, StrictBool
 
 from contracts.base import Fact, Part, Request
 from contracts.refusals import Refusal
@@ -16,6 +16,7 @@ from contracts.values import (
     Features,
     GroupName,
     MailAddress,
+    PageSize,
     PasswordHash,
     PersonName,
     PlanCode,
@@ -122,7 +123,7 @@ class SetForwardings(Request):
 
     address: MailAddress
     targets: Annotated[tuple[MailAddress, ...], Field(max_length=1000)]
-    keep_copy: bool = True
+    keep_copy: StrictBool = True
 
 
 class SetMailboxFeatures(Request):
@@ -318,7 +319,7 @@ class AskMailboxes(Part):
 
     domain: DomainName | None = None
     after: str = ""
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: PageSize = 100
 
 
 class MailboxesAnswer(Part):
@@ -345,7 +346,7 @@ class AskGroups(Part):
     """Which groups does the account have?"""
 
     after: str = ""
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: PageSize = 100
 
 
 class GroupsAnswer(Part):

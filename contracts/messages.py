@@ -1,5 +1,9 @@
 """Every message of Postkontor, in one table. `REGISTRY` finds them by model or by subject."""
 
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
 from contracts import billing_v1 as billing
 from contracts import dnscheck_v1 as dnscheck
 from contracts import domain_v1 as domain
@@ -16,17 +20,17 @@ REGISTRY = Registry()
 class AskRequest(Part):
     """What did this worker do for a request?"""
 
-    request_id: str
+    request_id: UUID
 
 
 class RequestStep(Part):
     """One message a worker handled for a request."""
 
-    message_id: str
+    message_id: UUID
     type: str
     fate: str
     code: str | None
-    handled_at: str
+    handled_at: AwareDatetime
     outcome: str | None = None
     refusal: Refusal | None = None
 

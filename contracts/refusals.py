@@ -9,6 +9,7 @@ from contracts.base import Fact, Part, Text
 from contracts.codes import CODES
 
 Detail = str | int | bool | None
+MAX_FINDINGS = 200  # one with a long address takes 1 kB, and a refusal has to fit into one message (256 KiB)
 
 
 class Finding(Part):
@@ -46,7 +47,10 @@ def finding(code: str, *, severity: Literal["error", "warning", "note"] = "error
 
 
 def refusal(*findings: Finding) -> Refusal:
-    """Join findings into one refusal; the first one names it."""
+    """Join findings into one refusal; the first one names it. Beyond MAX_FINDINGS the rest is counted only."""
+    if len(findings) > MAX_FINDINGS:
+        rest = finding("more_findings", severity="note", count=len(findings) - MAX_FINDINGS + 1)
+        findings = (*findings[: MAX_FINDINGS - 1], rest)
     return Refusal(code=findings[0].code, text=findings[0].text, findings=findings)
 
 

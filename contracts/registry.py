@@ -2,7 +2,7 @@
 
 cmd.<account>.<station>.<name>.v<N>   requests and hand-overs
 evt.<account>.<owner>.<name>.v<N>     facts
-qry.<account>.<owner>.<name>.v<N>     questions
+qry.<account>.<owner>.<name>.v<N>     questions; the answer comes to the reply subject, both are bare JSON
 rpl.<account>.<request id>            copies of outcomes for a waiting requester
 dlq.<service>.<account>               dead letters
 """
@@ -33,12 +33,12 @@ class Message:
 
     @property
     def type(self) -> str:
-        """Return the CloudEvents type, such as `domain.create-mailbox.v1`."""
+        """Return the end of its subject, such as `domain.create-mailbox.v1`; in an envelope, the CloudEvents type."""
         return f"{self.service}.{self.name}.v{self.version}"
 
     @property
     def answer_type(self) -> str:
-        """Return the CloudEvents type of a question's answer, such as `billing.quote-answer.v1`."""
+        """Return the name of a question's answer, such as `billing.quote-answer.v1`."""
         return f"{self.service}.{self.name}-answer.v{self.version}"
 
     def subject(self, account: str) -> str:
@@ -47,7 +47,8 @@ class Message:
 
     @cached_property
     def adapter(self) -> TypeAdapter[Envelope[BaseModel]]:
-        """Return the reader of this message, built once: building costs milliseconds."""
+        """Return the reader of the message in its envelope, built once: building costs milliseconds."""
+        assert self.kind != "qry", "questions have no envelope"
         return TypeAdapter(Envelope[self.model])  # pyright: ignore[reportInvalidTypeForm, reportUnknownMemberType]
 
 

@@ -207,7 +207,7 @@ QUESTIONS: Mapping[str, BaseModel] = {
     "mailbox.mailboxes.v1": mailbox.AskMailboxes(domain=DOMAIN, after=ANNA, limit=50),
     "mailbox.features.v1": mailbox.AskFeatures(domains=(DOMAIN,), addresses=(ANNA,)),
     "mailbox.groups.v1": mailbox.AskGroups(after="Törn-Planung", limit=10),
-} | {f"{service}.request.v1": AskRequest(request_id=str(REQUEST)) for service in SERVICES}
+} | {f"{service}.request.v1": AskRequest(request_id=REQUEST) for service in SERVICES}
 
 ANSWERS: Mapping[str, BaseModel] = {
     "billing.account-answer.v1": billing.AccountAnswer(account=of.account()),
@@ -238,11 +238,11 @@ ANSWERS: Mapping[str, BaseModel] = {
         service=service,
         steps=(
             RequestStep(
-                message_id=str(REQUEST),
+                message_id=REQUEST,
                 type="domain.create-mailbox.v1",
                 fate="refused",
                 code="domain_unknown",
-                handled_at="2026-03-02T09:15:00Z",
+                handled_at=of.AT,
                 outcome="domain.request-refused.v1",
                 refusal=of.DOMAIN_UNKNOWN,
             ),

@@ -131,6 +131,7 @@ SenderPattern = Annotated[str, StringConstraints(max_length=255), AfterValidator
 PasswordHash = Annotated[str, StringConstraints(max_length=512), AfterValidator(password_hash), _HASH_SCHEMA]
 Cents = Annotated[int, Field(strict=True, ge=0, description="net EUR cents")]
 Bytes = Annotated[int, Field(strict=True, ge=0, description="bytes; GB means 10^9")]
+PageSize = Annotated[int, Field(strict=True, ge=1, le=1000)]
 PlanCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,30}$")]
 PackageCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,30}$")]
 PersonName = Annotated[

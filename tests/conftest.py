@@ -81,6 +81,8 @@ class Bus:
     workers: list[Worker] = field(default_factory=list)
     answers: dict[str, list[Envelope[Any]]] = field(default_factory=dict)
 
+    eventually = staticmethod(eventually)
+
     def settings(self, **changes: Any) -> Settings:
         """Return a worker's settings."""
         return Settings(nats_url=self.url, database_url=SecretStr(self.database_url), **changes)
@@ -129,10 +131,11 @@ class Bus:
         """Publish a request and wait for its outcome."""
         return await self.answer(account, await self.send(account, model, **attributes))
 
-    async def ask(self, account: str, model: BaseModel) -> Any:
-        """Ask a question."""
+    async def ask(self, account: str, model: BaseModel, *, service: str | None = None) -> Any:
+        """Ask a question; `service` chooses among several that answer it."""
         message = REGISTRY.of(type(model))
-        reply = await self.client.request(message.subject(account), model.model_dump_json().encode(), timeout=5)
+        subject = f"qry.{account}.{service or message.service}.{message.name}.v{message.version}"
+        reply = await self.client.request(subject, model.model_dump_json().encode(), timeout=5)
         assert not (reply.headers or {}).get("Nats-Service-Error"), reply.headers
         assert message.reply is not None
         return message.reply.model_validate_json(reply.data)
@@ -186,6 +189,12 @@ async def bus(nats_server: NatsServer, database_url: str) -> AsyncIterator[Bus]:
     for started in made.workers:
         await started.stop()
     await client.close()
+
+
+@pytest.fixture(scope="session", name="eventually")
+def eventually_fixture() -> Any:
+    """The poller, for tests without a bus."""
+    return eventually
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import dns.name
 import dns.rcode
 import dns.rdata
 import dns.rdataclass
-import dns.rdataset
 import dns.rdatatype
 import dns.rrset
 import dns.zone

@@ -3,7 +3,8 @@
 Owns
     account     who the customer is, its package and its prices
     capacity    one counter with its cap per account and resource: `mailbox`, `alias_forward`, `group`, `plan.<code>`
-    holding     one thing that takes room: `mailbox/<address>`, `alias/<address>`, `forwarding/<address>`, `group/<name>`
+    holding     one thing that takes room: `mailbox/<address>`, `alias/<address>`, `forwarding/<address>`,
+                `group/<name>`
 
 Hears, as orders
     open-account, assign-package (operator), update-account, change-package
@@ -24,6 +25,7 @@ Where to read
     capacity.py   the room: reserve, confirm, release, expire; the caps hold here
     rules.py      accounts and packages
     pricing.py    the price lists in catalogue/, one file per version
+    booking.py    the rows of a message: counters and holdings change together, and one fact states it
     views.py      aggregates as the contracts show them
     handlers.py   message -> rows, rule, fate
     store.py      the SQL

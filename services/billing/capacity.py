@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from contracts.refusals import Refusal, finding, refusal
+from contracts.refusals import Finding, Refusal, finding, refusal
 
 MAILBOX, ALIAS_FORWARD, GROUP, PLAN = "mailbox", "alias_forward", "group", "plan."
 RESOURCES = (MAILBOX, ALIAS_FORWARD, GROUP)
@@ -160,10 +160,9 @@ def gone(holding: Holding, request_id: UUID, news: News) -> Holding:
     return after if news.since is not None or after.confirmed else Holding(targets=after.targets)
 
 
-def released(holding: Holding, request_ids: Iterable[UUID]) -> Holding:
-    """Hold room for these requests no longer."""
-    dropped = frozenset(request_ids)
-    rest = tuple(target for target in holding.targets if target.request_id not in dropped)
+def released(holding: Holding, request_id: UUID) -> Holding:
+    """Hold room for a request no longer."""
+    rest = _others(holding, request_id)
     return holding if len(rest) == len(holding.targets) else replace(holding, targets=rest)
 
 
@@ -194,15 +193,13 @@ def move(room: Room, moves: Iterable[Moved]) -> Room | Refusal:
     """Let the counters follow the holdings, or name every cap that does not let them."""
     revision = room.revision + 1
     counters = dict(room.counters)
-    findings = []
+    findings: list[Finding] = []
     for resource, (confirmed, reserved) in _differences(moves).items():
         counter = counters.get(resource, Counter())
         growth = confirmed + reserved
         if growth > 0 and counter.free is not None and growth > counter.free:
             findings.append(_cap_reached(resource, counter, growth))
-        counters[resource] = Counter(
-            counter.cap, counter.confirmed + confirmed, counter.reserved + reserved, revision
-        )
+        counters[resource] = Counter(counter.cap, counter.confirmed + confirmed, counter.reserved + reserved, revision)
     return refusal(*findings) if findings else Room(counters, revision)
 
 
@@ -256,7 +253,7 @@ def _taken(holding: Holding, resource: str) -> Iterable[tuple[str, int, int]]:
             yield PLAN + plan, confirmed, max(0, most - confirmed)
 
 
-def _cap_reached(resource: str, counter: Counter, requested: int):
+def _cap_reached(resource: str, counter: Counter, requested: int) -> Finding:
     return finding(
         "cap_reached",
         resource=resource,

@@ -1,6 +1,5 @@
 """Connections to PostgreSQL. A lane writes on a connection of its own: the one that holds the lane's lock."""
 
-import json
 from typing import Any
 
 import asyncpg
@@ -12,14 +11,12 @@ COMMAND_TIMEOUT_SECONDS = 30
 
 async def connect(settings: Settings, *, name: str) -> "asyncpg.Connection[Any]":
     """Open a connection. `name` shows in pg_stat_activity: replicas count each other there."""
-    connection = await asyncpg.connect(
+    return await asyncpg.connect(
         settings.database_url.get_secret_value(),
         command_timeout=COMMAND_TIMEOUT_SECONDS,
         timeout=5,
         server_settings=_session(name),
     )
-    await prepare(connection)
-    return connection
 
 
 async def pool(settings: Settings, *, name: str, size: int = 4) -> "asyncpg.Pool[Any]":
@@ -31,13 +28,7 @@ async def pool(settings: Settings, *, name: str, size: int = 4) -> "asyncpg.Pool
         command_timeout=COMMAND_TIMEOUT_SECONDS,
         timeout=5,
         server_settings=_session(name),
-        init=prepare,
     )
-
-
-async def prepare(connection: Any) -> None:
-    """Read and write jsonb as Python values."""
-    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
 
 
 def _session(name: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 What a batch leaves behind is collected in `Entries` and written by one statement, in the batch's own transaction.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -131,7 +132,7 @@ class Journal:
     async def due(self, conn: Conn, lane: int, now: datetime, limit: int) -> list[DueTimer]:
         """Return the lane's due timers, earliest first."""
         rows = await conn.fetch(self._sql["due"], lane, now, limit)
-        return [DueTimer(**dict(row)) for row in rows]
+        return [DueTimer(**{**row, "payload": json.loads(row["payload"])}) for row in rows]
 
     async def recur(self, conn: Conn, lane: int, kind: str, due_at: datetime) -> None:
         """Make sure that a recurring timer exists, in this lane."""
@@ -167,7 +168,7 @@ class Journal:
             await conn.execute(self._sql["drop_timers"], *(list(column) for column in zip(*dropped, strict=True)))
         wanted = sorted((t for t in final.values() if isinstance(t, At)), key=lambda t: (t.kind, t.key))
         if wanted:
-            payloads = [dict(t.payload or {}) for t in wanted]
+            payloads = [json.dumps(dict(t.payload or {})) for t in wanted]
             columns = _columns(wanted, ("kind", "key", "account", "due_at"))
             await conn.execute(self._sql["set_timers"], lane, *columns, payloads)
 

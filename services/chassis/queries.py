@@ -4,7 +4,6 @@ Any replica answers. Nothing is written, and an answer may be older than the new
 """
 
 from typing import Any
-from uuid import UUID
 
 import structlog
 from nats.micro import add_service
@@ -64,16 +63,16 @@ def _endpoint(runtime: Runtime, model: type[BaseModel], answer: Answer) -> Any:
 
 def _steps(runtime: Runtime) -> Answer:
     async def answer(connection: Any, account: str, ask: Any) -> RequestAnswer:
-        rows = await runtime.journal.steps(connection, account, UUID(ask.request_id))
+        rows = await runtime.journal.steps(connection, account, ask.request_id)
         steps = tuple(
             RequestStep(
-                message_id=str(row["message_id"]),
+                message_id=row["message_id"],
                 type=row["type"],
                 fate=row["fate"],
                 code=row["code"],
                 outcome=row["outcome"],
                 refusal=Refusal.model_validate_json(row["refusal"]) if row["refusal"] else None,
-                handled_at=row["handled_at"].isoformat(),
+                handled_at=row["handled_at"],
             )
             for row in rows
         )

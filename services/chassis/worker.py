@@ -137,7 +137,6 @@ async def migrate(service: Service, settings: Settings) -> list[str]:
     """Bring the service's schema up to date."""
     connection = await asyncpg.connect(settings.database_url.get_secret_value(), timeout=10)
     try:
-        await database.prepare(connection)
         return await migrations.migrate(connection, service.name)
     finally:
         await connection.close()

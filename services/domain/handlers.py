@@ -39,7 +39,7 @@ from contracts.domain_v1 import (
     ValidationFinished,
 )
 from contracts.mailbox_v1 import AddAliases, CreateMailbox, DomainOccupied, DomainVacated
-from contracts.refusals import Finding, Refusal, refusal
+from contracts.refusals import Finding, Refusal, refusal, refuse
 from contracts.values import domain_of
 from services.chassis.book import Book, Conn, Wanted
 from services.chassis.fates import Done, Fate, HandedOver, Order, Refused, Say
@@ -290,11 +290,11 @@ def _mx_answers(claim: Claim, fact: MxChecked) -> tuple[Say, ...]:
 
 @service.event(DomainVacated, keys=lambda message: [(NAMES, message.data.domain)])
 def domain_vacated(message: Received[DomainVacated], book: Book, moment: Moment) -> Fate:
-    """Finish a removal."""
+    """Finish a removal; asked for twice, it is answered twice."""
     name = _name(book, message.data.domain)
     claim = name.of(message.account)
-    if claim is None or claim.domain_id != message.data.domain_id or claim.state != "removing":
-        return Done()
+    if claim is None or claim.domain_id != message.data.domain_id or claim.state not in ("removing", "removed"):
+        return Refused(refuse("domain_unknown", domain=message.data.domain))  # claimed anew since
     removed = rules.vacated(claim, moment.now)
     _keep(book, name, removed)
     return given_up(name, removed)
@@ -305,13 +305,20 @@ def domain_occupied(message: Received[DomainOccupied], book: Book, moment: Momen
     """Take a removal back: mailboxes stand under the domain. Refuses the request that asked for it."""
     name = _name(book, message.data.domain)
     claim = name.of(message.account)
-    if claim is None or claim.domain_id != message.data.domain_id or claim.state != "removing":
-        return Done()
+    if claim is None or claim.domain_id != message.data.domain_id or claim.state not in ("removing", "active"):
+        return Refused(refuse("domain_unknown", domain=message.data.domain))
     kept, reason = rules.occupied(claim, message.data, moment.now)
     _keep(book, name, kept)
     return Refused(reason)
 
 
+def _of_account(message: Received[Any]) -> Iterable[Wanted]:
+    return ((ACCOUNTS, message.account),)
+
+
+@service.event(AccountOpened, keys=_of_account)
+@service.event(AccountUpdated, keys=_of_account)
+@service.event(PackageChanged, keys=_of_account)
 def keep_account(
     message: Received[AccountOpened] | Received[AccountUpdated] | Received[PackageChanged], book: Book, moment: Moment
 ) -> Fate:
@@ -322,10 +329,6 @@ def keep_account(
         account = Account(message.account, told.state, told.package, told.self_service, told.revision)
         book.put(ACCOUNTS, message.account, account)
     return Done()
-
-
-for account_fact in (AccountOpened, AccountUpdated, PackageChanged):
-    service.event(account_fact, keys=lambda message: [(ACCOUNTS, message.account)])(keep_account)
 
 
 # --- questions --------------------------------------------------------------------------------------------------

@@ -153,12 +153,15 @@ def set_password(name: Name, account: str, password_hash: str, now: datetime) ->
 
 
 def remove(name: Name, account: str, now: datetime) -> Claim | Refusal:
-    """Give a name up: at once, or by way of `removing` where mailboxes may stand under it."""
+    """Give a name up: at once, or by way of `removing` where mailboxes may stand under it.
+
+    Asked again while removing, nothing changes: mailbox is asked again too, and answers each request.
+    """
     claim = name.standing(account)
     if claim is None:
         return refuse("domain_unknown", domain=name.domain)
     if claim.state == "removing":
-        return refuse("domain_not_active", domain=name.domain, state=claim.state)
+        return claim
     return _moved(changed(claim, now), "remove", now)
 
 
@@ -196,13 +199,13 @@ def mx_checked(claim: Claim, attempt: MxAttempt, now: datetime) -> Claim:
 
 def vacated(claim: Claim, now: datetime) -> Claim:
     """Finish a removal: nothing stands under the domain any more."""
-    return _moved(changed(claim, now), "vacated", now)
+    return claim if claim.state == "removed" else _moved(changed(claim, now), "vacated", now)
 
 
 def occupied(claim: Claim, fact: DomainOccupied, now: datetime) -> tuple[Claim, Refusal]:
     """Take a removal back, and say what stands in its way."""
     reason = refuse("domain_has_mailboxes", domain=claim.domain, mailboxes=fact.mailboxes, aliases=fact.aliases)
-    return _moved(changed(claim, now), "occupied", now), reason
+    return (claim if claim.state == "active" else _moved(changed(claim, now), "occupied", now)), reason
 
 
 def stand_of(account: Account | None, account_id: str, channel: str) -> Refusal | None:

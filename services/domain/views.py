@@ -25,8 +25,8 @@ _NEXT_STEPS: dict[DomainState, Text] = {
         en="Set the domain password; it makes {domain} active.",
     ),
     "active": Text(
-        de="{domain} ist aktiv: Legen Sie Postfächer an. MX-Einträge: {mx}.",
-        en="{domain} is active: create mailboxes. MX records: {mx}.",
+        de="{domain} ist aktiv: Legen Sie Postfächer an.",
+        en="{domain} is active: create mailboxes.",
     ),
     "removing": Text(
         de="{domain} wird aufgegeben; Sie müssen nichts tun.",
@@ -96,10 +96,14 @@ def record(claim: Claim) -> TxtRecord:
 
 
 def next_step(claim: Claim) -> Text:
-    """Say who acts next, and how."""
+    """Say who acts next, and how; while an active domain's MX records are wrong, what to set is part of it."""
     domain = domain_for_people(claim.domain)
-    name, value = claim.record_name, claim.record_value
-    return _filled(_NEXT_STEPS[claim.state], domain=domain, name=name, value=value, mx=claim.mx)
+    step = _filled(_NEXT_STEPS[claim.state], domain=domain, name=claim.record_name, value=claim.record_value)
+    mx = claim.mx_attempt
+    if claim.state != "active" or mx is None or mx.state in ("ok", "unknown"):
+        return step
+    # What was seen in the DNS is somebody's text: it is joined, never formatted.
+    return Text(de=f"{step.de} {mx.text.de}", en=f"{step.en} {mx.text.en}")
 
 
 def transfer_text(role: str, claim: Claim) -> Text:

@@ -16,5 +16,7 @@ Answers mailbox, mailboxes, features, groups.
     groups.py    groupware groups
     views.py     the public state of the aggregates
     store.py     SQL that loads and writes; reads.py: SQL that answers questions
-    handlers.py  messages and questions: which rows they need, which rule decides
+    handlers.py  messages: which rows they need, which rule decides; handlers_features.py and handlers_groups.py go on
+    queries.py   the answers to questions
+    bookkeeping.py  a batch's rows in step with its mailboxes
 """

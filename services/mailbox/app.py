@@ -1,5 +1,7 @@
 """The mailbox worker, complete. It has no settings of its own and needs nothing at its start."""
 
-from services.mailbox.handlers import service
+from services.mailbox import handlers, handlers_features, handlers_groups, queries
 
-__all__ = ["service"]
+service = handlers.service
+
+__all__ = ["handlers_features", "handlers_groups", "queries", "service"]

@@ -33,6 +33,7 @@ class Mailbox:
     groupware: bool
     catalogue: str
     created_at: datetime
+    updated_at: datetime
     revision: int
     aliases: tuple[str, ...] = ()
     forwardings: tuple[str, ...] = ()

@@ -70,14 +70,14 @@ def expired(reservation: Reservation, now: datetime) -> Refusal | None:
     return refuse("reservation_expired") if now > reservation.expires_at else None
 
 
-def enter(mailbox: Mailbox | None, account: str, address: str, verb: Verb) -> Mailbox | Refusal:
+def enter(mailbox: Mailbox | None, account: str, address: str, verb: Verb, now: datetime) -> Mailbox | Refusal:
     """Return the account's mailbox one revision on and in its next state. Another account's is unknown here."""
     if mailbox is None or mailbox.account != account:
         return refuse("mailbox_unknown", address=address)
     state = LIFE_CYCLE.get((mailbox.state, verb))
     if state is None:
         return refuse("mailbox_state", address=address, state=mailbox.state)
-    return replace(mailbox, state=state, revision=mailbox.revision + 1)
+    return replace(mailbox, state=state, updated_at=now, revision=mailbox.revision + 1)
 
 
 # --- creation ---------------------------------------------------------------------------------------------------
@@ -104,6 +104,7 @@ def create(
         groupware=terms.groupware,
         catalogue=terms.catalogue,
         created_at=now,
+        updated_at=now,
         revision=1 if before is None else before.revision + 1,
         new_password_hash=request.password_hash,
     )
@@ -129,6 +130,16 @@ def closed_to(domain: Domain | None, name: str, domain_id: UUID) -> Finding | No
 
 
 # --- changes; the mailbox has passed `enter` --------------------------------------------------------------------
+
+
+def rename(mailbox: Mailbox, first_name: str, last_name: str) -> Mailbox:
+    """Change the person's name; the address stays."""
+    return replace(mailbox, first_name=first_name, last_name=last_name)
+
+
+def set_password(mailbox: Mailbox, password_hash: str) -> Mailbox:
+    """Replace the password's hash (R25)."""
+    return replace(mailbox, new_password_hash=password_hash)
 
 
 def change_plan(mailbox: Mailbox, terms: PlanTerms, groups: Iterable[str]) -> Mailbox | Refusal:
@@ -170,7 +181,9 @@ def remove_aliases(mailbox: Mailbox, aliases: Iterable[str]) -> Mailbox | Refusa
     """Take addresses away, all or none."""
     named = dict.fromkeys(aliases)
     unknown = [
-        finding("alias_unknown", address=mailbox.address, alias=alias) for alias in named if alias not in mailbox.aliases
+        finding("alias_unknown", address=mailbox.address, alias=alias)
+        for alias in named
+        if alias not in mailbox.aliases
     ]
     if unknown:
         return refusal(*unknown)
@@ -197,10 +210,16 @@ def unblock_senders(mailbox: Mailbox, senders: Iterable[str]) -> Mailbox:
     return replace(mailbox, blocked_senders=tuple(s for s in mailbox.blocked_senders if s not in gone))
 
 
-def delete(mailbox: Mailbox, now: datetime) -> Mailbox:
+def delete(mailbox: Mailbox) -> Mailbox:
     """Let go of everything but the row: aliases, forwardings, own features."""
     return replace(
-        mailbox, aliases=(), forwardings=(), keep_copy=True, own_features=None, deleted_at=now, new_password_hash=None
+        mailbox,
+        aliases=(),
+        forwardings=(),
+        keep_copy=True,
+        own_features=None,
+        deleted_at=mailbox.updated_at,
+        new_password_hash=None,
     )
 
 

@@ -1,6 +1,6 @@
 """The public state of the aggregates, as events and answers carry it. It holds no password and no hash."""
 
-from contracts.mailbox_v1 import GroupView, MailboxView
+from contracts.mailbox_v1 import GroupView, MailboxView, TargetFeatures
 from services.mailbox import features
 from services.mailbox.rows import Domain, Group, Mailbox
 
@@ -29,6 +29,12 @@ def of_mailbox(mailbox: Mailbox, domain: Domain) -> MailboxView:
         deleted_at=mailbox.deleted_at,
         revision=mailbox.revision,
     )
+
+
+def of_domain(name: str, domain: Domain | None) -> TargetFeatures:
+    """Return a domain's features, and how many mailboxes follow them."""
+    following = features.following(domain) if domain else 0
+    return TargetFeatures(target=name, features=features.of_domain(domain), mailboxes=following)
 
 
 def of_group(account: str, group: Group) -> GroupView:

@@ -95,11 +95,11 @@ class StandIn:
             refusal, fact = None, MailboxCreated(mailbox=view(request.data.address))
             type_, fate = "mailbox.mailbox-created.v1", "done"
         self.steps[str(request.id)] = RequestStep(
-            message_id=str(request.id),
+            message_id=request.id,
             type=request.type,
             fate=fate,
             code=refusal and refusal.code,
-            handled_at=datetime.now(UTC).isoformat(),
+            handled_at=datetime.now(UTC),
             outcome=type_,
             refusal=refusal,
         )
@@ -111,7 +111,7 @@ class StandIn:
     async def _answer(self, message: Msg) -> None:
         service = message.subject.split(".")[2]
         asked = AskRequest.model_validate_json(message.data).request_id
-        step = self.steps.get(asked)
+        step = self.steps.get(str(asked))
         mine = step is not None and (step.outcome or "").startswith(f"{service}.")
         answer = RequestAnswer(service=service, steps=(step,) if step and mine else ())
         await message.respond(answer.model_dump_json().encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -50,7 +51,12 @@ def delegation(state: DelegationState = "found", asked: tuple[ServerAnswer, ...]
     return Delegation(state=state, zone=DOMAIN, servers=SERVERS, asked=asked)
 
 
-def looked(*answers: ServerAnswer, apex=(), hops=(), elsewhere=()) -> TxtObservation:
+def looked(
+    *answers: ServerAnswer,
+    apex: tuple[ServerAnswer, ...] = (),
+    hops: tuple[Hop, ...] = (),
+    elsewhere: tuple[ServerAnswer, ...] = (),
+) -> TxtObservation:
     return TxtObservation(
         domain=DOMAIN,
         name=NAME,
@@ -66,7 +72,7 @@ def both(kind: AnswerKind, *values: str, cname: str = "") -> tuple[ServerAnswer,
     return said(kind, *values, cname=cname), said(kind, *values, server=2, cname=cname)
 
 
-def judged(*answers: ServerAnswer, **places) -> tuple[str, str]:
+def judged(*answers: ServerAnswer, **places: Any) -> tuple[str, str]:
     diagnosis = diagnose_txt(looked(*answers, **places), EXPECTED)
     assert "{" not in diagnosis.text_en + diagnosis.text_de
     return diagnosis.kind, diagnosis.code
@@ -203,7 +209,9 @@ TOKENS = st.text(alphabet="abcdefghijklmnopqrstuvwxyz234567", min_size=32, max_s
 
 
 @given(token=TOKENS, before=BLANKS, after=BLANKS, quotes=QUOTES, prefix=PREFIXES, upper=st.booleans())
-def test_a_decorated_token_is_always_accepted(token, before, after, quotes, prefix, upper):
+def test_a_decorated_token_is_always_accepted(
+    token: str, before: str, after: str, quotes: tuple[str, str], prefix: str, upper: bool
+):
     core = token.upper() if upper else token
     value = f"{before}{quotes[0]}{prefix}{core}{quotes[1]}{after}"
     assert read_token(value).token == token

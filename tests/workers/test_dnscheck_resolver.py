@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -17,10 +17,11 @@ import dns.rcode
 import dns.rrset
 import pytest
 from dns.message import Message
+from dns.rcode import Rcode
 from dns.update import UpdateMessage
 
 from deploy.devstack import dnsupdate
-from deploy.devstack.demodns import TLD_ADDRESS, ZONE_ADDRESSES, DemoDns
+from deploy.devstack.demodns import TLD_ADDRESS, ZONE_ADDRESSES, DemoDns, Fault
 from deploy.devstack.dnssockets import DnsSockets
 from services.dnscheck.diagnosis import Diagnosis, ExpectedMx, ExpectedTxt, diagnose_mx, diagnose_txt
 from services.dnscheck.resolver import Resolver
@@ -75,7 +76,7 @@ def move_to_odd_server(demo: DemoDns, domain: str) -> None:
 
 
 @asynccontextmanager
-async def odd_server(demo: DemoDns, respond: Callable[[Message], Message | None]) -> AsyncIterator[None]:
+async def odd_server(demo: DemoDns, respond: Callable[[Message], Message | None]) -> AsyncGenerator[None, None]:
     sockets = DnsSockets([ODD_ADDRESS], lambda _, query: respond(query))
     await sockets.open(iter([demo.port]))
     try:
@@ -219,7 +220,7 @@ async def test_delegated_challenge_name_is_followed(demo: DemoDns, resolver: Res
     ],
 )
 async def test_servers_in_trouble_are_not_reported_as_a_missing_record(
-    demo: DemoDns, resolver: Resolver, domain: str, fault, code: str
+    demo: DemoDns, resolver: Resolver, domain: str, fault: Fault, code: str
 ):
     for address in ZONE_ADDRESSES:
         demo.set_fault(address, domain, fault)
@@ -357,7 +358,9 @@ async def test_server_that_changes_the_case_is_believed_over_tcp(demo: DemoDns, 
         ([(0, ".")], ("null", "null")),
     ],
 )
-async def test_mx_records_set_by_update_are_judged(demo: DemoDns, resolver: Resolver, domain: str, records, verdict):
+async def test_mx_records_set_by_update_are_judged(
+    demo: DemoDns, resolver: Resolver, domain: str, records: list[tuple[int, str]], verdict: tuple[str, str]
+):
     await dnsupdate.set_mx(demo.update_address, demo.port, domain, records)
     diagnosis = diagnose_mx(await resolver.observe_mx(domain), MX)
     assert (diagnosis.state, diagnosis.code) == verdict
@@ -404,7 +407,9 @@ async def test_update_for_a_zone_a_server_does_not_hold_is_refused(demo: DemoDns
         (lambda update: update.absent("gone"), dns.rcode.NOERROR),
     ],
 )
-async def test_update_keeps_to_its_prerequisites(demo: DemoDns, resolver: Resolver, domain: str, prerequisite, rcode):
+async def test_update_keeps_to_its_prerequisites(
+    demo: DemoDns, resolver: Resolver, domain: str, prerequisite: Callable[[UpdateMessage], None], rcode: Rcode
+):
     demo.set_records(domain, "here", "TXT", ["v"])
     update = UpdateMessage(domain)
     prerequisite(update)

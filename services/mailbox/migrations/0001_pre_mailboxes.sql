@@ -47,6 +47,7 @@ CREATE TABLE mailbox.mailbox (
     own_epoch       bigint      NOT NULL CONSTRAINT mailbox_own_epoch CHECK (own_epoch >= 0),
     blocked_senders text[]      NOT NULL,
     created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
     deleted_at      timestamptz,
     revision        bigint      NOT NULL CONSTRAINT mailbox_revision CHECK (revision > 0),
     CONSTRAINT mailbox_domain_of_address CHECK (address = lower(address) AND domain = split_part(address, '@', 2)),

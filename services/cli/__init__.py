@@ -1,0 +1,93 @@
+"""The `postkontor` command: a user of client/, with no knowledge of the workers' inside.
+
+    desk        global options, and what every command needs: the connection, the language, the output
+    running     from a request or a question to printed result and exit code
+    texts       words and sentences in German and English
+    views       how accounts, domains, mailboxes and outcomes look
+    terminal    tables, money, sizes, passwords
+    accounts, domains, watching, mailboxes, groups, requests, events, stack
+                the commands
+
+Everything slow (contracts, NATS, rich) is imported inside the commands, so that help and completion stay quick.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import typer
+
+from services.cli import accounts, domains, events, groups, mailboxes, requests, stack
+from services.cli.desk import Desk, hoist
+
+HELP = """Provision business mail: accounts, domains proven by DNS, mailboxes.
+
+The options below may also stand behind the command: postkontor mailbox list -a nordwind -o json
+
+\b
+Exit codes:
+  0  done
+  1  unexpected error
+  2  wrong usage
+  3  refused, not found, or not yet proven (domain validate)
+  4  no answer in time; the request may still be carried out
+  5  the bus is not reachable, not set up, or refuses the credentials
+"""
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (accounts, domains, mailboxes, groups, requests, events, stack):
+    group.register(app)
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    account: Annotated[
+        str | None, typer.Option("--account", "-a", envvar="POSTKONTOR_ACCOUNT", help="The account to work for.")
+    ] = None,
+    nats: Annotated[
+        str | None,
+        typer.Option(
+            "--nats", envvar="POSTKONTOR_NATS_URL", help="The bus; by default the stack running in .postkontor."
+        ),
+    ] = None,
+    output: Annotated[
+        Literal["table", "json"], typer.Option("--output", "-o", help="For people or programs.")
+    ] = "table",
+    lang: Annotated[
+        Literal["de", "en"] | None, typer.Option("--lang", help="The language of output; by default LANG's.")
+    ] = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for an answer.")] = 30.0,
+    no_wait: Annotated[
+        bool,
+        typer.Option("--no-wait", help="Print the request id once the bus has the request; do not await its outcome."),
+    ] = False,
+    request_id: Annotated[
+        str | None,
+        typer.Option("--request-id", help="Send under this id (a UUID): the same id again has no second effect."),
+    ] = None,
+    channel: Annotated[
+        Literal["bus", "api", "console"], typer.Option("--channel", help="On whose behalf the request is made.")
+    ] = "api",
+) -> None:
+    ctx.obj = Desk(
+        account=account,
+        nats=nats,
+        output=output,
+        given_language=lang,
+        timeout=timeout,
+        wait=not no_wait,
+        given_request_id=request_id,
+        channel=channel,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    app(args=hoist(sys.argv[1:] if arguments is None else list(arguments)), prog_name="postkontor")

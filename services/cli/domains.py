@@ -1,0 +1,149 @@
+"""`postkontor domain`: claim, prove, use and give up domains."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from services.cli.desk import desk_of
+from services.cli.mailboxes import FeatureList, chosen_features
+from services.cli.running import REFUSED, inquire, not_found, order, pages, print_all
+from services.cli.terminal import confirm, typed_password
+
+if TYPE_CHECKING:
+    from contracts.domain_v1 import DomainView
+
+domain_app = typer.Typer(help="Domains: claim, prove by DNS, use, give up.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The domain, such as nordwind-segel.de or bücher.example.")]
+Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+Hash = Annotated[
+    str | None, typer.Option("--password-hash", help="A finished {ARGON2ID}, {BLF-CRYPT} or {SHA512-CRYPT}.")
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Watch the DNS checks until the domain is proven.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(domain_app, name="domain")
+
+
+@domain_app.command("add")
+def add(
+    ctx: typer.Context,
+    name: Name,
+    wait: Wait = False,
+    ask_password: Annotated[bool, typer.Option("--ask-password", help="Prompt for the domain password.")] = False,
+    password_stdin: Stdin = False,
+    password_hash: Hash = None,
+) -> None:
+    """Claim a domain and print the TXT record that proves it. The domain password may come along or later."""
+    from contracts.domain_v1 import ClaimDomain
+    from services.cli.watching import watch
+
+    desk = desk_of(ctx)
+    hashed = password_hash
+    if ask_password or password_stdin:
+        hashed = typed_password(desk, from_stdin=password_stdin, given_hash=password_hash)
+    outcome = order(ctx, lambda: ClaimDomain(domain=name, password_hash=hashed))
+    if wait and outcome is not None:
+        watch(desk, name)
+
+
+@domain_app.command("show")
+def show(ctx: typer.Context, name: Name, wait: Wait = False) -> None:
+    """Show a domain, its record, and what the last check saw."""
+    from services.cli import views
+    from services.cli.watching import watch
+
+    desk, domain = desk_of(ctx), _known(ctx, name)
+    if wait:
+        if not desk.json:
+            views.show_domain(desk, domain)
+        watch(desk, name)
+    elif desk.json:
+        desk.print_json(domain.model_dump_json())
+    else:
+        views.show_domain(desk, domain)
+        if domain.last_attempt is not None and domain.verified_at is None:
+            desk.console.print()
+            views.show_attempt(desk, domain.last_attempt)
+
+
+@domain_app.command("list")
+def list_domains(ctx: typer.Context) -> None:
+    """List the account's domains."""
+    from contracts.domain_v1 import AskDomains
+    from services.cli import views
+
+    desk, domains = desk_of(ctx), pages(ctx, lambda after: AskDomains(after=after, limit=1000), "domains")
+    if desk.json:
+        print_all(desk, domains)
+    else:
+        views.show_domains(desk, domains)
+
+
+@domain_app.command("validate")
+def validate(ctx: typer.Context, name: Name) -> None:
+    """Look for the TXT record now. Exits with 3 when the domain is not proven by it."""
+    from contracts.domain_v1 import ValidateDomain
+
+    outcome = order(ctx, lambda: ValidateDomain(domain=name))
+    if outcome is not None and outcome.fact is not None and not outcome.fact.verified:
+        raise typer.Exit(REFUSED)
+
+
+@domain_app.command("mx")
+def check_mx(ctx: typer.Context, name: Name) -> None:
+    """Look at the MX records now and say what to set."""
+    from contracts.domain_v1 import CheckMx
+
+    order(ctx, lambda: CheckMx(domain=name))
+
+
+@domain_app.command("password")
+def password(ctx: typer.Context, name: Name, password_stdin: Stdin = False, password_hash: Hash = None) -> None:
+    """Set the domain's administrative password; a verified domain becomes active by it."""
+    from contracts.domain_v1 import SetDomainPassword
+
+    hashed = typed_password(desk_of(ctx), from_stdin=password_stdin, given_hash=password_hash)
+    order(ctx, lambda: SetDomainPassword(domain=name, password_hash=hashed))
+
+
+@domain_app.command("features")
+def features(
+    ctx: typer.Context,
+    names: Annotated[list[str], typer.Argument(help="One or several domains.")],
+    on: FeatureList = None,
+    none: Annotated[bool, typer.Option("--none", help="Switch everything off.")] = False,
+    keep_mailbox_settings: Annotated[
+        bool, typer.Option("--keep-mailbox-settings", help="Mailboxes with features of their own keep them.")
+    ] = False,
+) -> None:
+    """Set the features of whole domains: what is named is on, all else off."""
+    from contracts.domain_v1 import SetDomainFeatures
+
+    chosen: Any = chosen_features(desk_of(ctx), on, none=none, inherit=False)
+    order(
+        ctx,
+        lambda: SetDomainFeatures(domains=tuple(names), features=chosen, keep_mailbox_settings=keep_mailbox_settings),
+    )
+
+
+@domain_app.command("remove")
+def remove(
+    ctx: typer.Context, name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+) -> None:
+    """Give a domain up; refused while it has mailboxes."""
+    from contracts.domain_v1 import RemoveDomain
+
+    confirm(desk_of(ctx), name, yes=yes)
+    order(ctx, lambda: RemoveDomain(domain=name))
+
+
+def _known(ctx: typer.Context, name: str) -> "DomainView":
+    from contracts.domain_v1 import AskDomain
+
+    answer = inquire(ctx, lambda: AskDomain(domain=name))
+    if answer.domain is None:
+        not_found(desk_of(ctx), "domain_unknown", domain=name)
+    return answer.domain

@@ -1,0 +1,189 @@
+"""From a request or a question to printed result and exit code. Expected errors are one or two lines, no traceback."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import typer
+
+from services.cli.desk import Desk, desk_of
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from client import Outcome, Postkontor
+    from contracts.base import Request
+    from contracts.refusals import Refusal
+
+T = TypeVar("T")
+
+UNEXPECTED, USAGE, REFUSED, NO_ANSWER, NO_BUS = 1, 2, 3, 4, 5
+INTERRUPTED = 130  # as shells count SIGINT
+CODES = {
+    "NotConnected": NO_BUS,
+    "NotSetUp": NO_BUS,
+    "NotPermitted": NO_BUS,
+    "NoAnswer": NO_ANSWER,
+    "SetAside": NO_ANSWER,
+    "Unanswered": NO_ANSWER,
+    "QuestionFailed": UNEXPECTED,
+}
+
+
+def run(desk: Desk, work: Callable[[], Awaitable[T]]) -> T:
+    """Run something on the event loop and turn what goes wrong into a message and an exit code."""
+    from pydantic import ValidationError
+
+    from client import PostkontorError
+
+    try:
+        return asyncio.run(_awaited(work))
+    except PostkontorError as error:
+        _fail(desk, error)
+    except ValidationError as error:
+        desk.fail(USAGE, "usage", _faults(error))
+    except ValueError as error:
+        if type(error) is not ValueError:
+            _unexpected(desk, error)
+        desk.fail(USAGE, "usage", str(error))  # what the client says of its arguments
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except typer.Exit:
+        raise
+    except Exception as error:
+        _unexpected(desk, error)
+
+
+def order(ctx: typer.Context, make: "Callable[[], Request]", *, account: str | None = None) -> "Outcome | None":
+    """Send a request and print its outcome; exit with 3 when it is refused. None when its end is not waited for.
+
+    `make` builds the request late, so that a wrong value is reported like every other error.
+    """
+    desk = desk_of(ctx)
+
+    async def send() -> "Outcome | None":
+        request = make()
+        async with desk.office(account_needed=account is None) as office:
+            return await _send(desk, office, request, account)
+
+    outcome = run(desk, send)
+    if outcome is not None:
+        conclude(desk, outcome)
+    return outcome
+
+
+async def _send(desk: Desk, office: "Postkontor", request: "Request", account: str | None) -> "Outcome | None":
+    if desk.wait:
+        return await office.request(request, request_id=desk.request_id, account=account, timeout=desk.timeout)
+    request_id = await office.publish(request, request_id=desk.request_id, account=account, timeout=desk.timeout)
+    if desk.json:
+        desk.print_json(json.dumps({"request_id": str(request_id)}))
+    else:
+        desk.note(desk.sentence("sent") + f" postkontor request show {request_id} -a {account or desk.account}")
+        desk.console.print(str(request_id))
+    return None
+
+
+def conclude(desk: Desk, outcome: "Outcome") -> None:
+    """Print how a request ended, and exit with 3 when it was refused, wholly or for one of its targets."""
+    from services.cli import views
+
+    if outcome.refusal is not None:
+        print_refusal(desk, outcome.refusal, request_id=str(outcome.request_id))
+        raise typer.Exit(REFUSED)
+    if desk.json:
+        desk.print_json("{}" if outcome.fact is None else outcome.fact.model_dump_json())
+    else:
+        _tell_done(desk, outcome)
+        if outcome.fact is not None:
+            views.show_fact(desk, outcome.fact)
+    if any(target.refusal is not None for target in getattr(outcome.fact, "targets", ())):
+        raise typer.Exit(REFUSED)
+
+
+def _tell_done(desk: Desk, outcome: "Outcome") -> None:
+    desk.note(desk.sentence("done", milliseconds=outcome.elapsed * 1000, request_id=outcome.request_id))
+    if outcome.fact is None:
+        desk.note(desk.sentence("done_without_event"))
+
+
+def print_refusal(desk: Desk, refusal: "Refusal", *, request_id: str | None = None) -> None:
+    """Print every finding of a refusal: as JSON to standard output, for people to standard error."""
+    if desk.json:
+        desk.print_json(json.dumps({"request_id": request_id, "refusal": refusal.model_dump()}, ensure_ascii=False))
+        return
+    for finding in refusal.findings:
+        desk.note(f"{desk.sentence('refused')} ({finding.code}): {desk.text(finding.text)}")
+
+
+def inquire(ctx: typer.Context, make: "Callable[[], BaseModel]") -> Any:
+    """Ask a question and return its answer; what goes wrong is printed."""
+    desk = desk_of(ctx)
+
+    async def ask() -> Any:
+        question: Any = make()
+        async with desk.office() as office:
+            return await office.ask(question, timeout=min(desk.timeout, 5.0))
+
+    return run(desk, ask)
+
+
+def pages(ctx: typer.Context, make: "Callable[[str], BaseModel]", field: str) -> list[Any]:
+    """Ask page after page and return all entries; `make` gets the last name seen."""
+    desk = desk_of(ctx)
+
+    async def ask() -> list[Any]:
+        entries: list[Any] = []
+        after: str | None = ""
+        async with desk.office() as office:
+            while after is not None:
+                question: Any = make(after)
+                page: Any = await office.ask(question, timeout=min(desk.timeout, 5.0))
+                entries += getattr(page, field)
+                after = page.next
+        return entries
+
+    return run(desk, ask)
+
+
+def not_found(desk: Desk, code: str, **details: str) -> NoReturn:
+    """Say that there is no such thing, in the words of the refusal that a request for it would get, and exit."""
+    from contracts.refusals import refuse
+
+    print_refusal(desk, refuse(code, **details))
+    raise typer.Exit(REFUSED)
+
+
+def print_all(desk: Desk, models: "list[Any]") -> None:
+    """Print several models as one JSON array."""
+    desk.print_json("[" + ",".join(model.model_dump_json() for model in models) + "]")
+
+
+def _fail(desk: Desk, error: Exception) -> NoReturn:
+    kind = type(error).__name__
+    details = {"request_id": getattr(error, "request_id", ""), "account": desk.account}
+    hint = desk.sentence(f"{kind}_hint", **details)
+    desk.fail(CODES[kind], kind, desk.sentence(kind, detail=str(error)), hint)
+
+
+def _unexpected(desk: Desk, error: Exception) -> NoReturn:
+    if os.environ.get("POSTKONTOR_TRACEBACK"):
+        raise error
+    what = desk.sentence("unexpected", detail=f"{type(error).__name__}: {error}")
+    desk.fail(UNEXPECTED, "unexpected", what, desk.sentence("unexpected_hint"))
+
+
+def _faults(error: Any) -> str:
+    faults = (
+        f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg'].removeprefix('Value error, ')}"
+        if fault["loc"]
+        else fault["msg"]
+        for fault in error.errors(include_input=False, include_url=False)
+    )
+    return "; ".join(faults)
+
+
+async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
+    return await work()

@@ -1,0 +1,113 @@
+"""`postkontor dev`, `demo` and `bus apply`: the embedded stack, and the bus's streams."""
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.desk import Desk, desk_of
+from services.cli.running import UNEXPECTED, run
+
+if TYPE_CHECKING:
+    from deploy.devstack.stack import Stack
+
+bus_app = typer.Typer(help="The bus: streams and consumers.", no_args_is_help=True)
+
+DEFAULT_DIRECTORY = Path(".postkontor")
+NEXT_STEPS = (
+    "postkontor demo",
+    'postkontor account open nordwind --package gold --company "Nordwind Segel" --email post@nordwind.example',
+    "postkontor domain add nordwind-segel.de --wait -a nordwind",
+    "postkontor events tail --since 1h",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("dev")(dev)
+    app.command("demo")(play_demo)
+    app.add_typer(bus_app, name="bus")
+
+
+def dev(
+    ctx: typer.Context,
+    directory: Annotated[Path, typer.Option("--directory", help="Where servers keep their data.")] = DEFAULT_DIRECTORY,
+    replicas: Annotated[int, typer.Option("--replicas", min=1, max=9, help="Processes per worker.")] = 1,
+) -> None:
+    """Run everything on this machine: NATS, PostgreSQL, a demo DNS and the four workers. Ctrl-C stops it."""
+    desk = desk_of(ctx)
+    run(desk, lambda: _serve(desk, directory, replicas))
+
+
+def play_demo() -> None:
+    """Play a customer's first day on a stack of its own."""
+    from deploy.devstack import demo
+
+    demo.main()
+
+
+@bus_app.command("apply")
+def apply(
+    ctx: typer.Context,
+    partitions: Annotated[int, typer.Option("--partitions", min=1, help="Lanes of requests per worker.")] = 4,
+    replicas: Annotated[int, typer.Option("--replicas", min=1, max=5, help="Copies of every stream.")] = 1,
+) -> None:
+    """Make or update the streams and consumers; repeating it changes nothing."""
+    from services.chassis import topology
+
+    desk = desk_of(ctx)
+
+    async def made() -> list[str]:
+        async with desk.office(account_needed=False):
+            pass  # so that a missing bus is reported as everywhere
+        return await topology.apply(desk.nats_url, partitions=partitions, replicas=replicas)
+
+    lines = run(desk, made)
+    if desk.json:
+        desk.print_json(json.dumps(lines))
+    else:
+        desk.console.print("\n".join(lines), markup=False)
+
+
+async def _serve(desk: Desk, directory: Path, replicas: int) -> None:
+    from deploy.devstack.stack import Stack
+
+    stack = Stack(directory, replicas=replicas)
+    desk.note(desk.sentence("stack_starting"))
+    try:
+        await stack.start()
+    except Exception as error:
+        what = desk.sentence("StackProblem", detail=str(error) or type(error).__name__)
+        desk.fail(UNEXPECTED, "StackProblem", what, desk.sentence("StackProblem_hint", directory=directory))
+    try:
+        _announce(desk, stack, directory)
+        await _asked_to_stop()
+    finally:
+        desk.note(desk.sentence("stack_stopping"))
+        await stack.stop()
+
+
+def _announce(desk: Desk, stack: "Stack", directory: Path) -> None:
+    environment = stack.environment()
+    shown = {name: value for name, value in environment.items() if "DATABASE" not in name}  # it holds the password
+    if desk.json:
+        desk.print_json(json.dumps({"directory": str(directory), "environment": shown}))
+        return
+    desk.console.print(desk.sentence("stack_runs", directory=directory.resolve()), markup=False, soft_wrap=True)
+    for name, value in shown.items():
+        desk.console.print(f"  {name}={value}", markup=False, soft_wrap=True)
+    desk.console.print(desk.sentence("stack_next"), markup=False)
+    elsewhere = "" if directory == DEFAULT_DIRECTORY else f" --nats {environment['POSTKONTOR_NATS_URL']}"
+    for step in NEXT_STEPS:
+        desk.console.print(f"  {step}{elsewhere}", markup=False, soft_wrap=True)
+
+
+async def _asked_to_stop() -> None:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.set)
+    await asked.wait()

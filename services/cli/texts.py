@@ -1,0 +1,185 @@
+"""The command line's own words. Refusals and diagnoses bring their texts with them."""
+
+
+def _both(de: str, en: str) -> dict[str, str]:
+    return {"de": de, "en": en}
+
+
+WORDS: dict[str, dict[str, str]] = {
+    "account": _both("Konto", "Account"),
+    "address": _both("Adresse", "Address"),
+    "aliases": _both("Aliasse", "Aliases"),
+    "answer": _both("Antwort", "Answer"),
+    "asked": _both("Gefragt", "Asked"),
+    "blocked": _both("Gesperrte Absender", "Blocked senders"),
+    "by_contract": _both("nach Vertrag", "by contract"),
+    "cap": _both("Grenze", "Cap"),
+    "catalogue": _both("Preisliste", "Price list"),
+    "cloud": _both("Cloud-Speicher", "Cloud"),
+    "code": _both("Code", "Code"),
+    "company": _both("Firma", "Company"),
+    "created": _both("Angelegt", "Created"),
+    "domain": _both("Domain", "Domain"),
+    "email": _both("E-Mail", "E-mail"),
+    "event": _both("Ereignis", "Event"),
+    "expected": _both("Erwartet", "Expected"),
+    "fate": _both("Ergebnis", "Fate"),
+    "features": _both("Funktionen", "Features"),
+    "forwardings": _both("Weiterleitungen", "Forwardings"),
+    "fqdn": _both("Vollständiger Name", "Full name"),
+    "group": _both("Gruppe", "Group"),
+    "groups": _both("Gruppen", "Groups"),
+    "groupware": _both("Groupware", "Groupware"),
+    "host": _both("Host", "Host"),
+    "keep_copy": _both("Kopie im Postfach", "Copy in the inbox"),
+    "language": _both("Sprache", "Language"),
+    "line": _both("Zeile für die Zone", "Line for the zone"),
+    "mail": _both("Mail-Speicher", "Mail"),
+    "mailbox": _both("Postfach", "Mailbox"),
+    "mailboxes": _both("Postfächer", "Mailboxes"),
+    "members": _both("Mitglieder", "Members"),
+    "month": _both("Monat, netto", "A month, net"),
+    "mx": _both("MX", "MX"),
+    "name": _both("Name", "Name"),
+    "next_step": _both("Nächster Schritt", "Next step"),
+    "next_look": _both("Nächste Prüfung", "Next check"),
+    "no": _both("nein", "no"),
+    "none": _both("–", "–"),
+    "opened": _both("Eröffnet", "Opened"),
+    "origin": _both("Herkunft", "Origin"),
+    "package": _both("Paket", "Package"),
+    "password": _both("Passwort", "Password"),
+    "payment_email": _both("E-Mail für Rechnungen", "Payment e-mail"),
+    "person": _both("Person", "Person"),
+    "phone": _both("Telefon", "Phone"),
+    "plan": _both("Tarif", "Plan"),
+    "preference": _both("Vorrang", "Preference"),
+    "price": _both("Preis", "Price"),
+    "quantity": _both("Anzahl", "Quantity"),
+    "reserved": _both("Reserviert", "Reserved"),
+    "resource": _both("Was", "What"),
+    "room": _both("Noch frei", "Room left"),
+    "seen": _both("Gesehen", "Seen"),
+    "server": _both("Server", "Server"),
+    "since_start": _both("Seit Beginn", "Since start"),
+    "state": _both("Stand", "State"),
+    "step_time": _both("Dauer", "Took"),
+    "support": _both("Support", "Support"),
+    "target": _both("Ziel", "Target"),
+    "time": _both("Zeit", "Time"),
+    "total": _both("Summe", "Total"),
+    "ttl": _both("TTL (Sekunden)", "TTL (seconds)"),
+    "unlimited": _both("unbegrenzt", "unlimited"),
+    "used": _both("Genutzt", "Used"),
+    "value": _both("Wert", "Value"),
+    "vat_id": _both("USt-IdNr.", "VAT id"),
+    "verified": _both("Bestätigt", "Verified"),
+    "worker": _both("Dienst", "Worker"),
+    "yes": _both("ja", "yes"),
+}
+
+SENTENCES: dict[str, dict[str, str]] = {
+    # usage
+    "no_account": _both("Das Konto fehlt.", "The account is missing."),
+    "no_account_hint": _both(
+        "Nennen Sie es mit --account oder in POSTKONTOR_ACCOUNT.", "Name it with --account or in POSTKONTOR_ACCOUNT."
+    ),
+    "no_address": _both(
+        "Die Adresse des Busses fehlt, und in .postkontor läuft kein Stack.",
+        "The address of the bus is missing, and no stack runs in .postkontor.",
+    ),
+    "no_address_hint": _both(
+        "Nennen Sie sie mit --nats oder in POSTKONTOR_NATS_URL, oder starten Sie einen Stack mit `postkontor dev`.",
+        "Name it with --nats or in POSTKONTOR_NATS_URL, or start a stack with `postkontor dev`.",
+    ),
+    "bad_request_id": _both("{text} ist keine Auftragsnummer (UUID).", "{text} is not a request id (a UUID)."),
+    "bad_value": _both("{field}: {reason}", "{field}: {reason}"),
+    "bad_since": _both(
+        "{text} ist keine Zeit: 90s, 30m, 1h, 2d oder 2025-01-31T08:00.",
+        "{text} is no time: 90s, 30m, 1h, 2d or 2025-01-31T08:00.",
+    ),
+    "bad_price": _both("{text} ist kein Betrag in Euro, wie 49.90.", "{text} is no amount in euro, such as 49.90."),
+    "bad_count": _both("{text} ist keine Anzahl und nicht `unlimited`.", "{text} is no number and not `unlimited`."),
+    "password_needed": _both(
+        "Das Passwort fehlt: ohne Terminal mit --password-stdin oder --password-hash.",
+        "The password is missing: without a terminal give it with --password-stdin or --password-hash.",
+    ),
+    "password_empty": _both("Das Passwort ist leer.", "The password is empty."),
+    "feature_choice": _both(
+        "Nennen Sie --set, --none oder, bei Postfächern, --inherit; nur eines davon.",
+        "Give --set, --none or, for mailboxes, --inherit; one of them only.",
+    ),
+    "forward_choice": _both("Nennen Sie Ziele oder --none.", "Give targets or --none."),
+    "confirmation_needed": _both(
+        "Ohne Terminal braucht das Löschen --yes.", "Without a terminal, deleting needs --yes."
+    ),
+    # trouble
+    "NotConnected": _both("Der Bus ist nicht erreichbar: {detail}", "The bus is not reachable: {detail}"),
+    "NotConnected_hint": _both(
+        "`postkontor dev` startet einen hier; --nats nennt einen anderen.",
+        "`postkontor dev` starts one here; --nats names another.",
+    ),
+    "NotSetUp": _both("Der Bus ist nicht eingerichtet: {detail}", "The bus is not set up: {detail}"),
+    "NotSetUp_hint": _both("", ""),
+    "NotPermitted": _both("Der Bus erlaubt es nicht: {detail}", "The bus does not permit it: {detail}"),
+    "NotPermitted_hint": _both("Prüfen Sie Zugangsdaten und Konto.", "Check the credentials and the account."),
+    "NoAnswer": _both("Kein Ergebnis in der Zeit: {detail}", "No outcome in time: {detail}"),
+    "NoAnswer_hint": _both(
+        "Er kann noch ausgeführt werden. `postkontor request show {request_id} -a {account}` zeigt, wo er steht;"
+        " --request-id {request_id} schickt ihn noch einmal.",
+        "It may still be carried out. `postkontor request show {request_id} -a {account}` tells where it is;"
+        " --request-id {request_id} sends it again.",
+    ),
+    "SetAside": _both("Zurückgelegt: {detail}", "Set aside: {detail}"),
+    "SetAside_hint": _both("Wenden Sie sich an den Betreiber.", "Please contact the operator."),
+    "Unanswered": _both("Keine Antwort: {detail}", "No answer: {detail}"),
+    "Unanswered_hint": _both("Läuft der Dienst?", "Is the worker running?"),
+    "QuestionFailed": _both("Der Dienst konnte nicht antworten: {detail}", "The worker could not answer: {detail}"),
+    "QuestionFailed_hint": _both("", ""),
+    "unexpected": _both("Unerwarteter Fehler: {detail}", "Unexpected error: {detail}"),
+    "unexpected_hint": _both(
+        "Mit POSTKONTOR_TRACEBACK=1 erscheint, wo er entstand.", "POSTKONTOR_TRACEBACK=1 shows where it arose."
+    ),
+    "StackProblem": _both("Der Stack startet nicht: {detail}", "The stack does not start: {detail}"),
+    "StackProblem_hint": _both("Die Protokolle liegen in {directory}/logs.", "The logs are in {directory}/logs."),
+    # results
+    "refused": _both("Abgelehnt", "Refused"),
+    "done": _both(
+        "Erledigt ({milliseconds:.0f} ms, Auftrag {request_id})", "Done ({milliseconds:.0f} ms, request {request_id})"
+    ),
+    "done_without_event": _both(
+        "Erledigt; das Ereignis selbst ist nicht mehr abrufbar.", "Done; the event itself can no longer be had."
+    ),
+    "sent": _both("Der Bus hat den Auftrag; Ergebnis:", "The bus has the request; its outcome:"),
+    "no_request": _both(
+        "Kein Dienst kennt den Auftrag {request_id} im Konto {account}.",
+        "No worker knows the request {request_id} in the account {account}.",
+    ),
+    "silent_workers": _both("Keine Antwort von: {names}", "No answer from: {names}"),
+    "nothing": _both("Nichts da.", "Nothing here."),
+    "really_delete": _both("{what} wirklich löschen?", "Really delete {what}?"),
+    # domains
+    "set_record": _both("Setzen Sie diesen Eintrag im DNS:", "Set this record in the DNS:"),
+    "watching": _both(
+        "Warte auf die Bestätigung; Strg-C beendet nur das Zusehen.",
+        "Waiting for the proof; Ctrl-C ends only the watching.",
+    ),
+    "resume": _both(
+        "Es wird weiter geprüft. Wieder zusehen: postkontor domain show {domain} --wait -a {account}",
+        "Checking goes on. Watch again: postkontor domain show {domain} --wait -a {account}",
+    ),
+    "is_verified": _both("{domain} ist bestätigt (Stand: {state}).", "{domain} is verified (state: {state})."),
+    "is_over": _both("{domain} ist {state}; es wird nicht mehr geprüft.", "{domain} is {state}; checking has ended."),
+    "not_looked_yet": _both("Noch nicht geprüft.", "Not checked yet."),
+    "next_in": _both("nächste Prüfung in {seconds} s", "next check in {seconds} s"),
+    "next_now": _both("Prüfung läuft", "checking now"),
+    # the stack
+    "stack_starting": _both(
+        "Starte NATS, PostgreSQL, DNS und die Dienste …", "Starting NATS, PostgreSQL, DNS and the workers …"
+    ),
+    "stack_runs": _both(
+        "Postkontor läuft in {directory}. Strg-C beendet es.", "Postkontor runs in {directory}. Ctrl-C stops it."
+    ),
+    "stack_stopping": _both("Beende …", "Stopping …"),
+    "stack_next": _both("Nächste Schritte, in einem zweiten Terminal:", "Next steps, in a second terminal:"),
+}

@@ -1,0 +1,202 @@
+"""How accounts, domains, mailboxes and outcomes look in a terminal."""
+
+from typing import TYPE_CHECKING, Any
+
+from contracts.billing_v1 import AccountView, Capacity, UsageAnswer
+from contracts.dnscheck_v1 import Attempt, MxAttempt
+from contracts.domain_v1 import DomainView, TxtRecord
+from contracts.mailbox_v1 import GroupView, MailboxView, TargetFeatures
+from contracts.values import domain_for_people
+from services.cli.desk import Desk
+from services.cli.terminal import local_time, money, sheet, size, table
+
+if TYPE_CHECKING:
+    from contracts.base import Fact
+
+
+def show_fact(desk: Desk, fact: "Fact") -> None:
+    """Print the state that a fact states, whatever it is about."""
+    parts: dict[str, Any] = dict(fact)
+    if "verified" in parts:
+        show_attempt(desk, parts["attempt"])
+    elif "attempt" in parts:
+        show_mx(desk, parts["attempt"])
+    for part in parts.values():
+        match part:
+            case AccountView():
+                show_account(desk, part)
+            case DomainView():
+                show_domain(desk, part)
+            case MailboxView():
+                show_mailbox(desk, part)
+            case GroupView():
+                show_groups(desk, [part])
+            case _:
+                continue
+    if "targets" in parts:
+        show_targets(desk, parts["targets"])
+
+
+def show_account(desk: Desk, account: AccountView) -> None:
+    """Print an account with its caps."""
+    master = account.master_data
+    lines = [
+        ("account", account.account),
+        ("state", account.state),
+        ("package", f"{account.package} ({money(account.package_price_cents, desk.language)})"),
+        ("company", master.company),
+        ("vat_id", master.vat_id),
+        ("email", master.email),
+        ("payment_email", master.payment_email),
+        ("phone", master.phone),
+        ("language", master.language),
+        ("opened", local_time(account.opened_at)),
+    ]
+    desk.console.print(sheet(desk, lines))
+    show_capacities(desk, account.capacities)
+
+
+def show_capacities(desk: Desk, capacities: tuple[Capacity, ...]) -> None:
+    """Print use against caps."""
+    rows = [(one.resource, one.confirmed, one.reserved, limit(desk, one.cap)) for one in capacities]
+    desk.console.print(table(desk, ("resource", "used", "reserved", "cap"), rows))
+
+
+def show_usage(desk: Desk, usage: UsageAnswer) -> None:
+    """Print use against caps, and what a month costs."""
+    show_capacities(desk, usage.capacities)
+    language = desk.language
+    rows: list[tuple[object, ...]] = [
+        (plan.plan, plan.mailboxes, money(plan.price_cents, language), money(plan.total_cents, language))
+        for plan in usage.plans
+    ]
+    rows.append((f"{desk.word('package')} {usage.package}", "", "", money(usage.package_price_cents, language)))
+    rows.append((desk.word("month"), "", "", money(usage.monthly_total_cents, language)))
+    desk.console.print(table(desk, ("plan", "mailboxes", "price", "total"), rows))
+
+
+def show_domain(desk: Desk, domain: DomainView) -> None:
+    """Print a domain; while it is not proven, with the record to set."""
+    lines = [
+        ("domain", domain.domain_unicode),
+        ("state", domain.state),
+        ("password", yes_no(desk, domain.has_password)),
+        ("features", ", ".join(domain.features)),
+        ("mx", domain.mx),
+        ("verified", local_time(domain.verified_at) if domain.verified_at else ""),
+        ("next_step", desk.text(domain.next_step)),
+    ]
+    desk.console.print(sheet(desk, lines))
+    if domain.state == "claimed":
+        show_record(desk, domain.record)
+
+
+def show_record(desk: Desk, record: TxtRecord) -> None:
+    """Print the record that proves a domain, in every form that registrars ask for."""
+    desk.console.print()
+    desk.console.print(desk.sentence("set_record"), markup=False)
+    lines = [
+        ("name", record.name_in_zone),
+        ("fqdn", record.name),
+        ("value", record.value),
+        ("ttl", record.ttl_seconds),
+    ]
+    desk.console.print(sheet(desk, lines))
+    desk.console.print(f"{desk.word('line')}:", markup=False)
+    desk.console.print(record.zone_line, markup=False, soft_wrap=True)
+
+
+def show_attempt(desk: Desk, attempt: Attempt) -> None:
+    """Print a look for the TXT record: the diagnosis, then who was asked and what was seen."""
+    desk.console.print(desk.text(attempt.text), markup=False, soft_wrap=True)
+    lines = [
+        ("expected", f"{attempt.expected_name} TXT {attempt.expected_value}"),
+        ("seen", "\n".join(attempt.seen)),
+        ("next_look", local_time(attempt.next_check_at) if attempt.next_check_at else ""),
+    ]
+    desk.console.print(sheet(desk, lines))
+    show_asked(desk, attempt)
+
+
+def show_mx(desk: Desk, attempt: MxAttempt) -> None:
+    """Print a look at the MX records."""
+    desk.console.print(desk.text(attempt.text), markup=False, soft_wrap=True)
+    for heading, records in (("expected", attempt.expected), ("seen", attempt.seen)):
+        rows = [(record.preference, record.host) for record in records]
+        desk.console.print(table(desk, ("preference", "host"), rows, title=desk.word(heading)))
+    show_asked(desk, attempt)
+
+
+def show_asked(desk: Desk, attempt: Attempt | MxAttempt) -> None:
+    """Print whom a look has asked, and what came back."""
+    if attempt.asked:
+        rows = [(f"{one.name} {one.type}", f"{one.server} {one.address}".strip(), one.answer) for one in attempt.asked]
+        desk.console.print(table(desk, ("asked", "server", "answer"), rows))
+
+
+def show_mailbox(desk: Desk, mailbox: MailboxView) -> None:
+    """Print a mailbox."""
+    lines = [
+        ("address", mailbox.address),
+        ("person", f"{mailbox.first_name} {mailbox.last_name}"),
+        ("state", mailbox.state),
+        ("plan", f"{mailbox.plan} ({money(mailbox.price_cents, desk.language)}, {mailbox.catalogue})"),
+        ("mail", size(mailbox.mail_bytes)),
+        ("cloud", size(mailbox.cloud_bytes)),
+        ("groupware", yes_no(desk, mailbox.groupware)),
+        ("aliases", ", ".join(mailbox.aliases)),
+        ("forwardings", ", ".join(mailbox.forwardings)),
+        ("keep_copy", yes_no(desk, mailbox.keep_copy) if mailbox.forwardings else ""),
+        ("features", f"{', '.join(mailbox.features.on) or '–'} ({mailbox.features.origin})"),
+        ("blocked", ", ".join(mailbox.blocked_senders)),
+        ("created", local_time(mailbox.created_at)),
+    ]
+    desk.console.print(sheet(desk, lines))
+
+
+def show_mailboxes(desk: Desk, mailboxes: list[MailboxView]) -> None:
+    """Print mailboxes, one a line."""
+    rows = [
+        (one.address, f"{one.first_name} {one.last_name}", one.state, one.plan, size(one.mail_bytes), len(one.aliases))
+        for one in mailboxes
+    ]
+    desk.console.print(table(desk, ("address", "person", "state", "plan", "mail", "aliases"), rows))
+
+
+def show_domains(desk: Desk, domains: list[DomainView]) -> None:
+    """Print domains, one a line."""
+    rows = [
+        (one.domain_unicode, one.state, one.mx, ", ".join(one.features), desk.text(one.next_step)) for one in domains
+    ]
+    desk.console.print(table(desk, ("domain", "state", "mx", "features", "next_step"), rows))
+
+
+def show_groups(desk: Desk, groups: list[GroupView]) -> None:
+    """Print groups with their members."""
+    desk.console.print(table(desk, ("group", "members"), [(one.name, ", ".join(one.members)) for one in groups]))
+
+
+def show_targets(desk: Desk, targets: tuple[TargetFeatures, ...]) -> None:
+    """Print how each target of a feature request fared, or which features it has."""
+    rows = [(domain_for_people(one.target), _features(desk, one), _origin(one)) for one in targets]
+    desk.console.print(table(desk, ("target", "features", "origin"), rows))
+
+
+def _features(desk: Desk, target: TargetFeatures) -> str:
+    if target.refusal is not None:
+        return f"{target.refusal.code}: {desk.text(target.refusal.text)}"
+    return ", ".join(target.features.on) or "–" if target.features else "–"
+
+
+def _origin(target: TargetFeatures) -> str:
+    return target.features.origin if target.features else ""
+
+
+def limit(desk: Desk, cap: int | None) -> str:
+    """Write a cap."""
+    return desk.word("unlimited") if cap is None else str(cap)
+
+
+def yes_no(desk: Desk, truth: bool) -> str:
+    """Write a truth."""
+    return desk.word("yes" if truth else "no")

@@ -1,0 +1,14 @@
+"""The worker dnscheck: what the DNS says about a domain, and when to look again.
+
+It owns watches: one facet, the TXT proof or the MX records, of one claim. It takes watch-domain and unwatch-domain from
+domain, looks at the authoritative servers by its own schedule or at once for a request, and says txt-checked and
+mx-checked: confirmed, not yet, or could not ask, with one diagnosis, what was asked of whom, and when it looks next. It
+hears nobody's facts and decides nothing about domains; that is domain's.
+
+A look is a timer with an observation: the wake-up comes, the resolver asks outside any transaction, and what was seen
+goes through a batch like a message. A look that is under way answers only the requests that came before it began.
+
+    rules.py      the schedule and who waits, pure      diagnosis.py  what an observation means, pure
+    resolver.py   one attempt: walk, ask, follow        walk.py       from the root to a zone's servers
+    handlers.py   orders, wake-ups, facts               store.py      SQL
+"""

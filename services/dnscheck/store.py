@@ -1,0 +1,121 @@
+"""SQL of the schema `dnscheck`, set-wise."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from contracts.dnscheck_v1 import Attempt, MxAttempt
+from services.chassis.book import Change, Conn
+from services.dnscheck.rules import Waiting, Watch
+
+WatchKey = tuple[str, str]  # domain id, facet
+
+_WAITING = TypeAdapter(tuple[Waiting, ...])
+_RECENT: dict[str, TypeAdapter[Any]] = {
+    "txt": TypeAdapter(tuple[Attempt, ...]),
+    "mx": TypeAdapter(tuple[MxAttempt, ...]),
+}
+
+# The watches of a batch, locked in the order of their keys.
+_LOAD_WATCHES = """
+    SELECT w.domain_id, w.facet, w.account, w.domain, w.record_name, w.record_value, w.old_values, w.started_at,
+        w.next_due_at, w.looks, w.course, w.streak, w.proven_at, w.deep_at, w.waiting::text AS waiting,
+        w.recent::text AS recent, w.revision
+    FROM dnscheck.watch AS w
+    JOIN unnest($1::uuid[], $2::text[]) AS k (domain_id, facet) ON w.domain_id = k.domain_id AND w.facet = k.facet
+    ORDER BY w.domain_id, w.facet FOR UPDATE OF w"""
+
+# Watches begun, looked at, or resumed.
+_SAVE_WATCHES = """
+    INSERT INTO dnscheck.watch
+        (domain_id, facet, account, domain, record_name, record_value, old_values, started_at, next_due_at, looks,
+         course, streak, proven_at, deep_at, waiting, recent, revision)
+    SELECT r.domain_id, r.facet, r.account, r.domain, r.record_name, r.record_value,
+        string_to_array(r.old_values, ','), r.started_at, r.next_due_at, r.looks, r.course, r.streak, r.proven_at,
+        r.deep_at, r.waiting::jsonb, r.recent::jsonb, r.revision
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+        $8::timestamptz[], $9::timestamptz[], $10::integer[], $11::text[], $12::integer[], $13::timestamptz[],
+        $14::timestamptz[], $15::text[], $16::text[], $17::bigint[])
+        AS r (domain_id, facet, account, domain, record_name, record_value, old_values, started_at, next_due_at,
+        looks, course, streak, proven_at, deep_at, waiting, recent, revision)
+    ON CONFLICT (domain_id, facet) DO UPDATE SET
+        record_name = excluded.record_name, record_value = excluded.record_value, old_values = excluded.old_values,
+        started_at = excluded.started_at, next_due_at = excluded.next_due_at, looks = excluded.looks,
+        course = excluded.course, streak = excluded.streak, proven_at = excluded.proven_at,
+        deep_at = excluded.deep_at, waiting = excluded.waiting, recent = excluded.recent,
+        revision = excluded.revision"""
+
+# Watches that ended.
+_DELETE_WATCHES = """
+    DELETE FROM dnscheck.watch AS w USING unnest($1::uuid[], $2::text[]) AS k (domain_id, facet)
+    WHERE w.domain_id = k.domain_id AND w.facet = k.facet"""
+
+# The latest looks at an account's domain; a domain claimed anew may have an older watch beside.
+_READ_RECENT = """
+    SELECT DISTINCT ON (facet) facet, recent::text AS recent FROM dnscheck.watch
+    WHERE account = $1 AND domain = $2 ORDER BY facet, started_at DESC"""
+
+
+class Watches:
+    """Facets under watch, by domain id and facet."""
+
+    name = "dnscheck.watch"
+
+    async def load(self, conn: Conn, keys: list[WatchKey]) -> dict[WatchKey, Watch]:
+        """Return the watches there are."""
+        rows = await conn.fetch(_LOAD_WATCHES, *_columns(keys))
+        return {(str(row["domain_id"]), row["facet"]): _watch(row) for row in rows}
+
+    async def save(self, conn: Conn, changes: list[Change[WatchKey, Watch]]) -> None:
+        """Write the watches that changed and drop those that ended."""
+        ended = [change.key for change in changes if change.after is None]
+        if ended:
+            await conn.execute(_DELETE_WATCHES, *_columns(ended))
+        watches = [_values(change.after) for change in changes if change.after is not None]
+        if watches:
+            await conn.execute(_SAVE_WATCHES, *_columns(watches))
+
+
+WATCHES = Watches()
+
+
+async def read_recent(conn: Conn, account: str, domain: str) -> dict[str, tuple[Any, ...]]:
+    """Return the latest looks at a domain of the account by facet, newest first."""
+    rows = await conn.fetch(_READ_RECENT, account, domain)
+    return {row["facet"]: _RECENT[row["facet"]].validate_json(row["recent"]) for row in rows}
+
+
+def _watch(row: Any) -> Watch:
+    return Watch(
+        domain_id=str(row["domain_id"]),
+        facet=row["facet"],
+        account=row["account"],
+        domain=row["domain"],
+        record_name=row["record_name"],
+        record_value=row["record_value"],
+        old_values=tuple(row["old_values"]),
+        started_at=row["started_at"],
+        next_due_at=row["next_due_at"],
+        looks=row["looks"],
+        course=row["course"],
+        streak=row["streak"],
+        proven_at=row["proven_at"],
+        deep_at=row["deep_at"],
+        waiting=_WAITING.validate_json(row["waiting"]),
+        recent=_RECENT[row["facet"]].validate_json(row["recent"]),
+        revision=row["revision"],
+    )
+
+
+def _values(watch: Watch) -> tuple[Any, ...]:
+    return (
+        watch.domain_id, watch.facet, watch.account, watch.domain, watch.record_name, watch.record_value,
+        ",".join(watch.old_values), watch.started_at, watch.next_due_at, watch.looks, watch.course, watch.streak,
+        watch.proven_at, watch.deep_at, _WAITING.dump_json(watch.waiting).decode(),
+        _RECENT[watch.facet].dump_json(watch.recent).decode(), watch.revision,
+    )  # fmt: skip
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,51 @@
+"""SQL that answers questions. Nothing is locked; an answer may be older than the newest event by a moment."""
+
+from collections.abc import Sequence
+
+from services.chassis.book import Conn
+from services.mailbox.rows import Domain, Group, Mailbox
+from services.mailbox.store import DOMAIN_COLUMNS, MAILBOX_COLUMNS, domain_from, group_from, mailbox_from
+
+# Mailboxes of an account by their addresses, the deleted too.
+_NAMED = f"SELECT {MAILBOX_COLUMNS} FROM mailbox.mailbox WHERE account = $1 AND address = ANY($2::text[])"  # noqa: S608
+
+# A page of an account's mailboxes.
+_PAGE = f"""
+    SELECT {MAILBOX_COLUMNS} FROM mailbox.mailbox
+    WHERE account = $1 AND state <> 'deleted' AND address > $2 ORDER BY address LIMIT $3"""  # noqa: S608
+
+# A page of one domain's mailboxes.
+_PAGE_OF_DOMAIN = f"""
+    SELECT {MAILBOX_COLUMNS} FROM mailbox.mailbox
+    WHERE account = $1 AND domain = $4 AND state <> 'deleted' AND address > $2 ORDER BY address LIMIT $3"""  # noqa: S608
+
+# Domains of an account by their names.
+_DOMAINS = f"SELECT {DOMAIN_COLUMNS} FROM mailbox.domain WHERE account = $1 AND domain = ANY($2::text[])"  # noqa: S608
+
+# A page of an account's groups.
+_GROUPS = """
+    SELECT name, members, revision FROM mailbox.mail_group WHERE account = $1 AND name > $2 ORDER BY name LIMIT $3"""
+
+
+async def mailboxes_named(conn: Conn, account: str, addresses: Sequence[str]) -> dict[str, Mailbox]:
+    """Return the account's mailboxes of these addresses."""
+    return {row["address"]: mailbox_from(row) for row in await conn.fetch(_NAMED, account, addresses)}
+
+
+async def mailboxes_after(conn: Conn, account: str, domain: str | None, after: str, limit: int) -> list[Mailbox]:
+    """Return mailboxes in the order of their addresses."""
+    if domain is None:
+        rows = await conn.fetch(_PAGE, account, after, limit)
+    else:
+        rows = await conn.fetch(_PAGE_OF_DOMAIN, account, after, limit, domain)
+    return [mailbox_from(row) for row in rows]
+
+
+async def domains_named(conn: Conn, account: str, domains: Sequence[str]) -> dict[str, Domain]:
+    """Return the account's domains of these names that anything was made or set under."""
+    return {row["domain"]: domain_from(row) for row in await conn.fetch(_DOMAINS, account, domains)}
+
+
+async def groups_after(conn: Conn, account: str, after: str, limit: int) -> list[Group]:
+    """Return groups in the order of their names."""
+    return [group_from(row) for row in await conn.fetch(_GROUPS, account, after, limit)]

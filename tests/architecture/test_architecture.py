@@ -1,0 +1,205 @@
+"""The shape of the code: which files there are, who needs what, and that rules stay pure.
+
+Who imports whom inside the repository is in `.importlinter`; these tests check what import names cannot say.
+"""
+
+import ast
+import re
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SERVICES = ("billing", "domain", "mailbox", "dnscheck")
+
+# Every service has these rooms; who knows one service knows them all.
+ROOMS = {"__init__.py", "__main__.py", "app.py", "handlers.py", "rules.py", "store.py", "migrations"}
+
+# Rooms that one service has besides, with their reason.
+OWN_ROOMS = {
+    "billing": {
+        "booking.py": "counters and holdings change together, in the book",
+        "capacity.py": "the room of an account, pure: the caps hold here",
+        "pricing.py": "the price lists, pure",
+        "views.py": "aggregates as the contracts show them",
+        "catalogue": "the price lists' data, a file per version",
+    },
+    "domain": {
+        "gate.py": "who may pass, pure",
+        "names.py": "which names nobody can claim, pure",
+        "outgoing.py": "facts and orders that follow from a claim's new state, pure",
+        "views.py": "a claim as its account sees it",
+    },
+    "mailbox": {
+        "bookkeeping.py": "a batch's rows in step with its mailboxes",
+        "features.py": "which features are on and whose setting that is, pure",
+        "groups.py": "groupware groups, pure",
+        "handlers_features.py": "the bus edge, second part",
+        "handlers_groups.py": "the bus edge, third part",
+        "queries.py": "the answers to questions",
+        "reads.py": "SQL that answers questions",
+        "rows.py": "the aggregates",
+        "views.py": "aggregates as the contracts show them",
+    },
+    "dnscheck": {
+        "diagnosis.py": "what an observation means, pure",
+        "resolver.py": "one attempt at the DNS",
+        "walk.py": "from the root to a zone's servers",
+    },
+}
+
+CHASSIS = {
+    "__init__.py", "batch.py", "book.py", "database.py", "fates.py", "health.py", "journal.py", "lane.py", "logs.py",
+    "migrations", "migrations.py", "ownership.py", "publisher.py", "pump.py", "queries.py", "received.py",
+    "runtime.py", "service.py", "settings.py", "timers.py", "topology.py", "worker.py",
+}  # fmt: skip
+
+# What other programs must install to import these two packages.
+CONTRACTS_NEED = {"contracts", "pydantic", "pydantic_core", "idna"}
+CLIENT_NEEDS = {"client", "contracts", "nats", "pydantic", "argon2"}
+
+CLOCKS_AND_DICE = {
+    "random",
+    "secrets",
+    "time",
+    "os",
+    "socket",
+    "asyncio",
+    "uuid.uuid1",
+    "uuid.uuid4",
+    "contracts.ids.uuid7",
+}
+IMPURE_CALLS = re.compile(
+    r"(.*\.)?(now|utcnow|today|uuid1|uuid4|uuid7|urandom|open)|(time|random|secrets)\..*|input|print"
+)
+
+MIGRATION = re.compile(r"(\d{4})_(pre|post)_[a-z0-9_]+\.sql")
+
+
+def _entries(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.name != "__pycache__"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_service_has_the_rooms_of_every_service(repository: Path, service: str) -> None:
+    missing = (ROOMS | set(OWN_ROOMS[service])) - _entries(repository / "services" / service)
+    assert not missing, f"services/{service} lacks {sorted(missing)}: the same rooms in every service"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_service_has_no_unlisted_file(repository: Path, service: str) -> None:
+    unlisted = _entries(repository / "services" / service) - ROOMS - set(OWN_ROOMS[service])
+    assert not unlisted, (
+        f"services/{service} has {sorted(unlisted)}. First look whether it belongs into a room that is there. If not, "
+        f"add it with its reason to OWN_ROOMS here, to its layer in .importlinter, and to services/{service}/__init__.py."
+    )
+
+
+def test_chassis_is_a_closed_list(repository: Path) -> None:
+    found = _entries(repository / "services" / "chassis")
+    assert found == CHASSIS, (
+        f"services/chassis: {sorted(found ^ CHASSIS)} differ from CHASSIS here. What two services share is not yet a "
+        "reason: the chassis runs workers and knows no mail, DNS or money. If it does belong, list it here and in "
+        "services/chassis/__init__.py."
+    )
+
+
+def test_there_are_four_services_a_chassis_and_a_command_line(repository: Path) -> None:
+    assert _entries(repository / "services") == {"__init__.py", "chassis", "cli", *SERVICES}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_newcomers_page_names_every_room(repository: Path, service: str) -> None:
+    page = (repository / "services" / service / "__init__.py").read_text()
+    rooms = ({"handlers.py", "rules.py", "store.py"} | set(OWN_ROOMS[service])) - {"__init__.py"}
+    unnamed = [room for room in sorted(rooms) if room not in page]
+    assert not unnamed, f"services/{service}/__init__.py says nothing of {unnamed}"
+
+
+@pytest.mark.parametrize("service", ("chassis", *SERVICES))
+def test_migrations_are_numbered_from_one_and_say_when_they_run(repository: Path, service: str) -> None:
+    names = sorted(_entries(repository / "services" / service / "migrations"))
+    matches = [MIGRATION.fullmatch(name) for name in names]
+    assert all(matches), f"{names}: NNNN_pre_name.sql runs before the code, NNNN_post_name.sql after it"
+    assert [int(match[1]) for match in matches if match] == list(range(1, len(names) + 1))
+
+
+def test_no_test_folder_hides_the_standard_mailbox(repository: Path) -> None:
+    assert not (repository / "tests" / "mailbox").exists(), "`mailbox` is a module of the standard library"
+
+
+@pytest.mark.parametrize(("package", "needs"), [("contracts", CONTRACTS_NEED), ("client", CLIENT_NEEDS)])
+def test_package_for_others_needs_little(source: Any, package: str, needs: set[str]) -> None:
+    allowed = needs | sys.stdlib_module_names
+    findings = [
+        module.at(node, f"imports {name}; {package} needs only {sorted(needs - {package})}")
+        for module in source.modules(f"{package}/")
+        for node, name in module.imports()
+        if name.partition(".")[0] not in allowed
+    ]
+    assert not findings, "\n".join(findings)
+
+
+def _pure_rooms(repository: Path) -> tuple[str, ...]:
+    """Return the files of the pure rooms, as `.importlinter` lists them."""
+    linter = ConfigParser()
+    linter.read(repository / ".importlinter")
+    section = "importlinter:contract:pure-rooms"
+    rooms = linter[section]["source_modules"].split()
+    assert rooms == linter[f"{section}-clock"]["source_modules"].split(), "the two contracts of pure rooms differ"
+    return tuple(f"{room.replace('.', '/')}.py" for room in rooms)
+
+
+def test_rules_of_every_service_are_a_pure_room(repository: Path) -> None:
+    rooms = _pure_rooms(repository)
+    assert {f"services/{service}/rules.py" for service in SERVICES} <= set(rooms)
+    assert [room for room in rooms if not (repository / room).exists()] == []
+
+
+def test_room_called_pure_is_checked_as_pure(repository: Path) -> None:
+    called = {
+        f"services/{service}/{room}"
+        for service, rooms in OWN_ROOMS.items()
+        for room, reason in rooms.items()
+        if reason.endswith("pure") or ", pure:" in reason
+    }
+    assert called <= set(_pure_rooms(repository)), "list it in both contracts of pure rooms in .importlinter"
+
+
+def test_pure_rooms_wait_for_nothing(source: Any, repository: Path) -> None:
+    waiting = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
+    findings = [
+        module.at(node, "waits; look things up before the transaction and pass them in")
+        for module in source.modules(*_pure_rooms(repository))
+        for node in module.nodes
+        if isinstance(node, waiting)
+    ]
+    assert not findings, "\n".join(findings)
+
+
+def test_pure_rooms_have_no_clock_no_dice_and_no_files(source: Any, repository: Path) -> None:
+    findings: list[str] = []
+    for module in source.modules(*_pure_rooms(repository)):
+        for node, name in module.imports():
+            if name in CLOCKS_AND_DICE or name.partition(".")[0] in CLOCKS_AND_DICE:
+                findings.append(module.at(node, f"imports {name}; time, ids and randomness come from the chassis"))
+        for node, name in module.calls():
+            if IMPURE_CALLS.fullmatch(name):
+                findings.append(module.at(node, f"calls {name}; pass in what it returns"))
+    assert not findings, "\n".join(findings)
+
+
+def test_nobody_uses_the_standard_library_for_domain_names(source: Any) -> None:
+    findings = [
+        module.at(node, "maps some German names to other owners' domains; use contracts.values or the package idna")
+        for module in source.modules()
+        for node, name in module.calls()
+        if name.endswith((".encode", ".decode"))
+        if any(
+            isinstance(part, ast.Constant) and part.value == "idna"
+            for part in [*node.args, *(k.value for k in node.keywords)]
+        )
+    ]
+    assert not findings, "\n".join(findings)

@@ -1,0 +1,421 @@
+"""No oversell, in any interleaving: orders, facts, refusals, expiry, package changes, late and repeated facts (R5).
+
+The machine drives the handlers with a mailbox worker that does what its contract says: it takes the orders of an
+account in order, does or refuses them, never after their time, and its facts arrive in any order and more than once.
+After every step the caps hold, the counters are the sums over the holdings, and they are what a reader of the stated
+facts has; as long as no fact is later than the grace, they also cover what there really is.
+"""
+
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from contracts.billing_v1 import (
+    AdmittedAliases,
+    AdmittedMailbox,
+    AssignPackage,
+    ContractTerms,
+    OpenAccount,
+    PricedPlanChange,
+    ReservedAliases,
+    ReservedForwardings,
+    ReservedGroup,
+    ReservedMailbox,
+)
+from contracts.mailbox_v1 import (
+    AddAliases,
+    AliasesChanged,
+    ChangePlan,
+    CreateGroup,
+    CreateMailbox,
+    FeatureState,
+    ForwardingsSet,
+    GroupCreated,
+    GroupDeleted,
+    GroupView,
+    MailboxCreated,
+    MailboxDeleted,
+    MailboxView,
+    PlanChanged,
+    SetForwardings,
+)
+from contracts.messages import REGISTRY
+from contracts.refusals import RequestRefused, refuse
+from services.billing import handlers
+from services.billing.capacity import RESOURCES, Holding, Room, resource_of
+from services.billing.handlers import HOUSE
+from services.billing.store import ACCOUNTS, HOLDINGS, ROOMS
+from services.chassis.book import Book, Change
+from services.chassis.fates import Done, Fate, HandedOver, Never, Refused, Say
+from services.chassis.received import Received, Tick
+from services.chassis.service import Moment
+
+ACCOUNT = "nordwind"
+START = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HASH = "{SHA512-CRYPT}$6$salt$" + "a" * 86
+ADDRESSES = [f"{name}@nordwind-segel.de" for name in "abc"]
+PLANS = ["mail", "office"]
+addresses = st.sampled_from(ADDRESSES)
+caps = st.none() | st.integers(0, 4)
+aliases = st.sets(st.sampled_from([f"x{n}@nordwind-segel.de" for n in range(5)]), min_size=1)
+
+
+@dataclass
+class Shelf:
+    """A table in memory."""
+
+    name: str
+    rows: dict[Any, Any] = field(default_factory=dict)
+
+    async def load(self, conn: Any, keys: list[Any]) -> dict[Any, Any]:
+        return {key: self.rows[key] for key in keys if key in self.rows}
+
+    async def save(self, conn: Any, changes: list[Change[Any, Any]]) -> None:
+        for change in changes:
+            self.rows[change.key] = change.after
+            if change.after is None:
+                del self.rows[change.key]
+
+
+@dataclass
+class Mailbox:
+    """A mailbox as its worker has it."""
+
+    address: str
+    plan: str
+    created_at: datetime
+    revision: int = 1
+    aliases: set[str] = field(default_factory=set)
+    forwardings: tuple[str, ...] = ()
+
+    def view(self) -> MailboxView:
+        return MailboxView(
+            account=ACCOUNT, address=self.address, domain="nordwind-segel.de", first_name="A", last_name="B",
+            state="active", plan=self.plan, price_cents=100, mail_bytes=1, cloud_bytes=1, groupware=True,
+            catalogue="2026-01-01", aliases=tuple(sorted(self.aliases)), forwardings=self.forwardings, keep_copy=True,
+            features=FeatureState(on=(), origin="default"), blocked_senders=(), created_at=self.created_at,
+            revision=self.revision,
+        )  # fmt: skip
+
+
+class Interleavings(RuleBasedStateMachine):
+    """Billing in memory, and a world around it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.numbers = count(1)
+        self.shelves = [Shelf(ACCOUNTS.name), Shelf(ROOMS.name), Shelf(HOLDINGS.name)]
+        self.read: dict[str, tuple[int | None, int, int]] = {}  # what a reader of the facts has
+        self.read_revision = 0
+        self.orders: list[tuple[UUID, Any]] = []  # on their way to mailbox
+        self.facts: list[tuple[UUID, datetime, Any]] = []  # on their way to billing, in any order
+        self.old_facts: list[tuple[UUID, datetime, Any]] = []  # that arrived and may arrive again
+        self.mailboxes: dict[str, Mailbox] = {}
+        self.groups: set[str] = set()
+        self.group_revision = 0
+        self.late = False  # has a fact been later than the grace?
+
+    # --- billing ---------------------------------------------------------------------------------------------
+
+    def handle(self, model: Any, request_id: UUID | None = None, *, time: datetime | None = None) -> Fate:
+        id_ = UUID(int=next(self.numbers))
+        message = Received(id_, request_id or id_, ACCOUNT, "", "bus", time or self.now, model)
+        refused = isinstance(model, RequestRefused)
+        type_ = "mailbox.request-refused.v1" if refused else REGISTRY.of(type(model)).type
+        found = next(handler for (_, name), handler in handlers.service.messages.items() if name == type_)
+        return self.decide(found.keys(message), lambda book: found.decide(message, book, Moment(self.now)))
+
+    def decide(self, wanted: Iterable[Any], decide: Any) -> Fate:
+        book = Book()
+        finish(book.load(None, self.shelves, list(wanted)))
+        fate = decide(book)
+        if isinstance(fate, Never | Refused):
+            assert not any(book.changed().values())
+        book.keep()
+        finish(book.save(None, self.shelves))
+        for say in fate.says if isinstance(fate, Done | HandedOver) else ():
+            self.hear(say)
+        return fate
+
+    def hear(self, say: Say) -> None:
+        assert say.revision is not None
+        assert say.revision > self.read_revision, "every fact about an account has a revision of its own"
+        self.read_revision = say.revision
+        view: Any = say.fact
+        shown = view.account.capacities if hasattr(view, "account") else view.capacities
+        self.read = {c.resource: (c.cap, c.confirmed, c.reserved) for c in shown}
+
+    def request(self, model: Any) -> Fate:
+        id_ = UUID(int=next(self.numbers))
+        fate = self.handle(model, id_)
+        if isinstance(fate, HandedOver):
+            self.orders.extend((id_, order.order) for order in fate.orders)
+        return fate
+
+    @property
+    def room(self) -> Room:
+        return self.shelves[1].rows[ACCOUNT]
+
+    @property
+    def holdings(self) -> dict[str, Holding]:
+        return {holder: row for (_, holder), row in self.shelves[2].rows.items()}
+
+    # --- requests --------------------------------------------------------------------------------------------
+
+    @initialize(
+        mailboxes=caps,
+        alias_forwards=caps,
+        groups=caps,
+        plan_caps=st.dictionaries(st.sampled_from(PLANS), st.integers(0, 3)),
+    )
+    def open(self, mailboxes, alias_forwards, groups, plan_caps) -> None:
+        terms = self.terms(mailboxes, alias_forwards, groups, plan_caps)
+        fate = self.handle(OpenAccount(package="reseller", terms=terms, company="N", email="a@b.de"))
+        assert isinstance(fate, Done)
+
+    @staticmethod
+    def terms(mailboxes, alias_forwards, groups, plan_caps) -> ContractTerms:
+        return ContractTerms(
+            price_cents=1, mailboxes=mailboxes, alias_forwards=alias_forwards, groups=groups, plan_caps=plan_caps
+        )
+
+    @rule(
+        mailboxes=caps,
+        alias_forwards=caps,
+        groups=caps,
+        plan_caps=st.dictionaries(st.sampled_from(PLANS), st.integers(0, 3)),
+    )
+    def assign(self, mailboxes, alias_forwards, groups, plan_caps) -> None:
+        before = self.room
+        terms = self.terms(mailboxes, alias_forwards, groups, plan_caps)
+        fate = self.handle(AssignPackage(package="reseller", terms=terms))
+        new_caps = {"mailbox": mailboxes, "alias_forward": alias_forwards, "group": groups}
+        new_caps |= {f"plan.{plan}": cap for plan, cap in plan_caps.items()}
+        fits = all(
+            (cap := new_caps.get(name)) is None or counter.confirmed + counter.reserved <= cap
+            for name, counter in before.counters.items()
+        )
+        assert isinstance(fate, Done) == fits
+
+    @rule(address=addresses, plan=st.sampled_from(PLANS))
+    def create_mailbox(self, address: str, plan: str) -> None:
+        order = CreateMailbox(address=address, first_name="A", last_name="B", plan=plan, password_hash=HASH)
+        self.request(AdmittedMailbox(request=order, domain_id=UUID(int=0)))
+
+    @rule(address=addresses, plan=st.sampled_from(PLANS))
+    def change_plan(self, address: str, plan: str) -> None:
+        self.request(ChangePlan(address=address, plan=plan))
+
+    @rule(address=addresses, names=aliases)
+    def add_aliases(self, address: str, names: set[str]) -> None:
+        self.request(AdmittedAliases(request=AddAliases(address=address, aliases=tuple(names)), domain_ids={}))
+
+    @rule(address=addresses, number=st.integers(0, 5))
+    def set_forwardings(self, address: str, number: int) -> None:
+        targets = tuple(f"t{n}@example.org" for n in range(number))
+        before = self.holdings.get(f"forwarding/{address}", Holding()).held
+        fate = self.request(SetForwardings(address=address, targets=targets))
+        assert isinstance(fate, HandedOver) or number > before, "replacing within what is held always succeeds"
+
+    @rule(name=st.sampled_from(["crew", "a/b"]))
+    def create_group(self, name: str) -> None:
+        self.request(CreateGroup(name=name))
+
+    # --- the mailbox worker ----------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.orders)
+    @rule(willing=st.booleans())
+    def mailbox_takes_an_order(self, willing: bool) -> None:
+        request_id, order = self.orders.pop(0)
+        in_time = self.now < order.reservation.expires_at
+        fact = self.act(order) if willing and in_time else None
+        if fact is None:
+            no = refuse("not_json")
+            fact = RequestRefused(
+                request_id=request_id, request_type="x.y.v1", refusal=no, reservation=order.reservation.holders
+            )
+        self.facts.append((request_id, self.now, fact))
+
+    def act(self, order: Any) -> Any:
+        request = order.request
+        if isinstance(order, ReservedGroup):
+            if request.name in self.groups:
+                return None
+            self.groups.add(request.name)
+            return GroupCreated(group=self.group(request.name))
+        mailbox = self.mailboxes.get(request.address)
+        if isinstance(order, ReservedMailbox):
+            if mailbox is not None:
+                return None
+            self.tick()
+            self.mailboxes[request.address] = made = Mailbox(request.address, request.plan, self.now)
+            return MailboxCreated(mailbox=made.view())
+        if mailbox is None:
+            return None
+        mailbox.revision += 1
+        if isinstance(order, PricedPlanChange):
+            previous, mailbox.plan = mailbox.plan, request.plan
+            return PlanChanged(mailbox=mailbox.view(), previous_plan=previous)
+        if isinstance(order, ReservedAliases):
+            mailbox.aliases |= set(request.aliases)
+            return AliasesChanged(mailbox=mailbox.view())
+        assert isinstance(order, ReservedForwardings)
+        mailbox.forwardings = request.targets
+        return ForwardingsSet(mailbox=mailbox.view())
+
+    def group(self, name: str) -> GroupView:
+        self.group_revision += 1
+        return GroupView(account=ACCOUNT, name=name, members=(), revision=self.group_revision)
+
+    @precondition(lambda self: self.mailboxes)
+    @rule(data=st.data())
+    def mailbox_is_deleted(self, data: Any) -> None:
+        mailbox = self.mailboxes.pop(data.draw(st.sampled_from(sorted(self.mailboxes))))
+        mailbox.revision += 1
+        self.facts.append((UUID(int=next(self.numbers)), self.now, MailboxDeleted(mailbox=mailbox.view())))
+
+    @precondition(lambda self: any(m.aliases for m in self.mailboxes.values()))
+    @rule(data=st.data())
+    def aliases_are_removed(self, data: Any) -> None:
+        mailbox = self.mailboxes[
+            data.draw(st.sampled_from(sorted(m.address for m in self.mailboxes.values() if m.aliases)))
+        ]
+        mailbox.aliases.remove(data.draw(st.sampled_from(sorted(mailbox.aliases))))
+        mailbox.revision += 1
+        self.facts.append((UUID(int=next(self.numbers)), self.now, AliasesChanged(mailbox=mailbox.view())))
+
+    @precondition(lambda self: self.groups)
+    @rule(data=st.data())
+    def group_is_deleted(self, data: Any) -> None:
+        name = data.draw(st.sampled_from(sorted(self.groups)))
+        self.groups.remove(name)
+        self.facts.append((UUID(int=next(self.numbers)), self.now, GroupDeleted(group=self.group(name))))
+
+    # --- facts arrive, time passes ---------------------------------------------------------------------------
+
+    @precondition(lambda self: self.facts)
+    @rule(data=st.data())
+    def a_fact_arrives(self, data: Any) -> None:
+        fact = data.draw(st.sampled_from(self.facts))
+        if isinstance(fact[2], GroupCreated | GroupDeleted):  # groups' facts come in order: see capacity.gone
+            fact = next(f for f in self.facts if isinstance(f[2], GroupCreated | GroupDeleted))
+        self.facts.remove(fact)
+        self.arrive(fact)
+
+    def arrive(self, fact: tuple[UUID, datetime, Any]) -> None:
+        request_id, time, model = fact
+        fate = self.handle(model, request_id, time=time)
+        assert isinstance(fate, Done) or self.late, "what is in time always fits"
+        if not isinstance(model, GroupCreated | GroupDeleted):
+            self.old_facts.append(fact)
+
+    @precondition(lambda self: self.old_facts)
+    @rule(data=st.data())
+    def a_fact_arrives_again(self, data: Any) -> None:
+        request_id, time, model = data.draw(st.sampled_from(self.old_facts))
+        rows = dict(self.shelves[2].rows)
+        fate = self.handle(model, request_id, time=time)
+        assert self.late or (fate == Done() and self.shelves[2].rows == rows), "a repeated fact changes nothing"
+
+    @rule(minutes=st.sampled_from([1, 16, 61, 80]), in_time=st.booleans())
+    def time_passes(self, minutes: int, in_time: bool) -> None:
+        if in_time:
+            for fact in self.facts:
+                self.arrive(fact)
+            self.facts = []
+        self.now += timedelta(minutes=minutes)
+        self.late = self.late or bool(self.facts and minutes >= 16)
+
+    @rule()
+    def the_sweeper_comes(self) -> None:
+        latest = self.now - HOUSE.release_grace
+        due = [key for key, row in self.shelves[2].rows.items() if row.due_at is not None and row.due_at <= latest]
+        tick = Tick(UUID(int=next(self.numbers)), "", "expire-reservations", "", self.now, self.now, observation=due)
+        found = handlers.service.timers["expire-reservations"]
+        fate = self.decide(found.keys(tick), lambda book: found.decide(tick, book, Moment(self.now)))
+        assert isinstance(fate, Done)
+        assert not any(target.expires_at <= latest for row in self.holdings.values() for target in row.targets)
+
+    def tick(self) -> None:
+        self.now += timedelta(microseconds=1)
+
+    # --- what always holds -----------------------------------------------------------------------------------
+
+    @invariant()
+    def the_caps_hold(self) -> None:
+        for counter in self.room.counters.values() if self.shelves[1].rows else ():
+            assert counter.confirmed >= 0
+            assert counter.reserved >= 0
+            assert counter.cap is None or counter.confirmed + counter.reserved <= counter.cap
+
+    @invariant()
+    def the_counters_are_the_sums_over_the_holdings(self) -> None:
+        if self.shelves[1].rows:
+            sums = dict.fromkeys(self.room.counters, (0, 0))
+            for holder, holding in self.holdings.items():
+                self.add(sums, resource_of(holder), holding.confirmed, [t.quantity for t in holding.targets])
+                for plan in PLANS:
+                    confirmed = holding.confirmed if holding.plan == plan else 0
+                    quantities = [t.quantity for t in holding.targets if t.plan == plan]
+                    self.add(sums, f"plan.{plan}", confirmed, quantities)
+            counters = {name: (c.confirmed, c.reserved) for name, c in self.room.counters.items()}
+            assert {name: taken for name, taken in sums.items() if any(taken) or name in counters} == counters
+
+    @staticmethod
+    def add(sums: dict[str, tuple[int, int]], name: str, confirmed: int, quantities: list[int]) -> None:
+        before = sums.get(name, (0, 0))
+        sums[name] = (before[0] + confirmed, before[1] + max([confirmed, *quantities]) - confirmed)
+
+    @invariant()
+    def who_reads_the_facts_has_the_same_counters(self) -> None:
+        if self.shelves[1].rows:
+            assert self.read_revision == self.room.revision
+            assert self.read == {
+                name: (c.cap, c.confirmed, c.reserved)
+                for name, c in self.room.counters.items()
+                if name in RESOURCES or c.cap is not None
+            }
+
+    @invariant()
+    def what_there_is_was_reserved(self) -> None:
+        if self.late:
+            return
+        held = {holder: holding.held for holder, holding in self.holdings.items()}
+        for mailbox in self.mailboxes.values():
+            assert held.get(f"mailbox/{mailbox.address}", 0) >= 1
+            assert held.get(f"alias/{mailbox.address}", 0) >= len(mailbox.aliases)
+            assert held.get(f"forwarding/{mailbox.address}", 0) >= len(mailbox.forwardings)
+        assert all(held.get(f"group/{name}", 0) >= 1 for name in self.groups)
+
+    @invariant()
+    def when_all_is_settled_the_room_is_that_of_what_there_is(self) -> None:
+        if self.late or self.orders or self.facts:
+            return
+        found = {holder: (h.confirmed, h.plan) for holder, h in self.holdings.items() if h.held or h.targets}
+        expected: dict[str, tuple[int, str | None]] = {f"group/{name}": (1, None) for name in self.groups}
+        for m in self.mailboxes.values():
+            expected[f"mailbox/{m.address}"] = (1, m.plan)
+            expected[f"alias/{m.address}"] = (len(m.aliases), None)
+            expected[f"forwarding/{m.address}"] = (len(m.forwardings), None)
+        assert found == {holder: taken for holder, taken in expected.items() if taken[0]}
+
+
+def finish(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine that never waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waited")
+
+
+TestInterleavings = Interleavings.TestCase
+TestInterleavings.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -1,0 +1,175 @@
+"""When dnscheck looks, and whom a look answers."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.base import Text
+from contracts.dnscheck_v1 import Attempt, WatchDomain
+from services.dnscheck import rules
+from services.dnscheck.rules import DAY, HOUR, LIFE, LONGEST, MAX_RECENT, SHORTEST, SHORTEST_GAP, WEEK, Watch
+
+START = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LOW, MIDDLE, HIGH = bytes(4), b"\x80\x00\x00\x00", b"\xff" * 4
+MINUTE = timedelta(minutes=1)
+
+
+def ordered(facet="txt", *, request: int | None = None, at: datetime = START, watch: Watch | None = None) -> Watch:
+    order = WatchDomain(
+        domain_id=UUID(int=1),
+        domain="nordwind-segel.de",
+        facet=facet,
+        record_name="_postkontor-challenge.nordwind-segel.de",
+        record_value="token=x",
+        request_id=UUID(int=request) if request else None,
+    )
+    return rules.ordered(watch, order, "nordwind", at)
+
+
+def looked(watch: Watch, course="not_yet", *, at: datetime | None = None, deep=False, dice=MIDDLE) -> Watch:
+    now = at or watch.next_due_at
+    assert now is not None
+    return rules.looked(watch, course, begun_at=now, deep=deep, now=now, dice=dice)
+
+
+def waits(watch: Watch, *courses: str) -> list[timedelta]:
+    """Look again and again with these findings; return the waits in between, to the second."""
+    found = []
+    for course in courses:
+        due = watch.next_due_at
+        watch = looked(watch, course)
+        assert watch.next_due_at is not None
+        found.append(timedelta(seconds=round((watch.next_due_at - due).total_seconds())))
+    return found
+
+
+def attempt(code="not_yet", at: datetime = START) -> Attempt:
+    return Attempt(
+        kind="not_yet", code=code, text=Text(de="x", en="x"), expected_name="n", expected_value="v", checked_at=at,
+        elapsed_ms=1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("hours", "looks"), [(1, 31), (4, 41), (24, 55), (48, 67), (72, 79), (7 * 24, 127), (14 * 24, 211)]
+)
+def test_a_record_is_looked_for_this_often(hours, looks):
+    watch, counted = ordered(), 0
+    while watch.next_due_at is not None and watch.next_due_at - START < timedelta(hours=hours):
+        watch = looked(watch)
+        counted += 1
+    assert counted == looks
+
+
+def test_a_watch_that_proved_nothing_is_abandoned_after_14_days_and_a_request_resumes_it():
+    watch = looked(ordered(), at=START + LIFE)
+    assert watch.next_due_at is None
+    again = ordered(request=1, at=START + LIFE + DAY, watch=watch)
+    assert again.next_due_at == again.started_at
+
+
+@given(st.timedeltas(timedelta(0), timedelta(days=13)), st.binary(min_size=4, max_size=4))
+def test_every_wait_stays_within_its_bounds(age, dice):
+    watch = looked(ordered(), at=START + age, dice=dice)
+    assert watch.next_due_at is not None
+    assert SHORTEST * 0.8 <= watch.next_due_at - (START + age) <= LONGEST * 1.2
+
+
+def test_waits_spread_by_a_fifth_to_both_sides():
+    assert looked(ordered(), dice=LOW).next_due_at == START + SHORTEST * 0.8
+    assert looked(ordered(), dice=HIGH).next_due_at == START + SHORTEST * 1.2
+
+
+def test_a_partial_record_is_looked_at_each_minute_three_times():
+    watch = replace(ordered(), started_at=START - DAY)
+    assert waits(watch, *["partial"] * 4) == [MINUTE, MINUTE, MINUTE, LONGEST]
+
+
+def test_an_unregistered_domain_waits_half_an_hour():
+    assert waits(ordered(), "not_registered") == [timedelta(minutes=30)]
+
+
+def test_silence_doubles_the_wait_up_to_two_hours():
+    found = waits(ordered(), *["could_not_ask"] * 12)
+    assert found[:3] == [SHORTEST, SHORTEST * 2, SHORTEST * 4]
+    assert found[-1] == LONGEST
+
+
+def test_a_proven_record_is_looked_at_after_an_hour_then_daily_for_a_week_then_weekly():
+    assert waits(ordered(), *["confirmed"] * 10) == [HOUR, *[DAY] * 7, WEEK, WEEK]
+
+
+def test_a_proof_that_vanished_is_looked_for_daily_and_never_abandoned():
+    watch = replace(looked(ordered(), "confirmed"), started_at=START - LIFE * 2)
+    assert waits(watch, "not_yet", "not_yet") == [DAY, DAY]
+
+
+def test_wrong_mx_records_are_looked_at_hourly_for_a_day_then_daily():
+    watch = ordered("mx")
+    assert watch.next_due_at == START
+    found = waits(watch, *["not_yet"] * 26)
+    assert found[:23] == [HOUR] * 23
+    assert found[-1] == DAY
+
+
+def test_right_mx_records_are_looked_at_daily_for_a_week_then_weekly():
+    assert waits(ordered("mx"), *["confirmed"] * 9) == [*[DAY] * 7, WEEK, WEEK]
+
+
+def test_a_request_is_due_at_once_and_makes_the_watch_young():
+    old = looked(ordered(), at=START + timedelta(days=3))
+    watch = ordered(request=1, at=START + timedelta(days=4), watch=old)
+    assert watch.next_due_at == START + timedelta(days=4)
+    assert waits(looked(watch), "not_yet") == [SHORTEST]
+
+
+def test_a_look_answers_only_the_requests_that_came_before_it_began():
+    watch = ordered(request=1)
+    begun = START + timedelta(seconds=1)
+    watch = ordered(request=2, at=START + timedelta(seconds=2), watch=watch)
+    assert rules.answered(watch, begun) == (UUID(int=1),)
+    after = rules.looked(watch, "confirmed", begun_at=begun, deep=True, now=START + 3 * SHORTEST_GAP, dice=MIDDLE)
+    assert [waiting.request_id for waiting in after.waiting] == [UUID(int=2)]
+    assert after.next_due_at == START + 4 * SHORTEST_GAP
+
+
+def test_requests_cannot_make_looks_follow_each_other_without_a_gap():
+    watch = rules.noted(looked(ordered()), attempt(at=START))
+    assert ordered(request=1, at=START, watch=watch).next_due_at == START + SHORTEST_GAP
+
+
+def test_wrong_places_are_searched_at_the_first_third_and_sixth_look_and_hourly():
+    watch, deep = ordered(), []
+    for number in range(1, 200):
+        if rules.wants_deep_look(watch):
+            deep.append((number, watch.next_due_at))
+        watch = looked(watch, deep=rules.wants_deep_look(watch))
+    assert [number for number, _ in deep[:3]] == [1, 3, 6]
+    gaps = [after - before for before, after in pairwise(due for _, due in deep[2:])]
+    assert min(gaps) >= HOUR
+    assert max(gaps) <= LONGEST
+
+
+def test_a_look_for_somebody_who_waits_searches_the_wrong_places():
+    watch = looked(looked(ordered(), deep=True))
+    assert not rules.wants_deep_look(replace(watch, looks=3))
+    assert rules.wants_deep_look(ordered(request=1, watch=watch))
+
+
+def test_a_fault_that_only_a_deep_look_sees_is_looked_for_deeply_again():
+    watch = replace(looked(ordered(), deep=True), looks=3)
+    assert not rules.wants_deep_look(rules.noted(watch, attempt("not_yet")))
+    assert rules.wants_deep_look(rules.noted(watch, attempt("name_doubled")))
+
+
+def test_only_the_latest_looks_are_kept():
+    watch = ordered()
+    for number in range(MAX_RECENT + 5):
+        watch = rules.noted(watch, attempt(at=START + number * MINUTE))
+    assert len(watch.recent) == MAX_RECENT
+    assert watch.recent[0].checked_at == START + (MAX_RECENT + 4) * MINUTE

@@ -1,0 +1,310 @@
+"""Claims: their life cycle, who wins a name, what a customer may ask for."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import get_args
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.base import Text
+from contracts.dnscheck_v1 import Attempt, MxAttempt
+from contracts.domain_v1 import DomainState
+from contracts.mailbox_v1 import DomainOccupied
+from contracts.refusals import Refusal
+from services.domain import rules
+from services.domain.rules import ENDED, HOLDING, LIFE_CYCLE, Account, Claim, Name, Trigger, after
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DOMAIN = "nordwind-segel.de"
+HASH = "{SHA512-CRYPT}$6$saltsalt$" + "a" * 86
+WORDS = Text(de="x", en="x")
+ids = count(1)
+
+# One line per state, one column per trigger; a dot leaves the claim as it is.
+MATRIX = """
+            claim    proof     late_proof  rival_proof  password  remove    vacated  occupied
+claimed     .        verified  contested   lost         .         removed   .        .
+contested   .        verified  .           lost         .         removed   .        .
+verified    .        .         .           .            active    removed   .        .
+active      .        .         .           .            .         removing  .        .
+removing    .        .         .           .            .         .         removed  active
+lost        claimed  .         .           .            .         removed   .        .
+removed     claimed  .         .           .            .         .         .        .
+"""
+TRIGGERS, *ROWS = (line.split() for line in MATRIX.strip().splitlines())
+
+
+def attempt(kind="confirmed", code="verified") -> Attempt:
+    return Attempt(
+        kind=kind, code=code, text=WORDS, expected_name="n", expected_value="v", checked_at=NOW, elapsed_ms=1
+    )
+
+
+def mx(state) -> MxAttempt:
+    return MxAttempt(state=state, code=state, text=WORDS, expected=(), checked_at=NOW, elapsed_ms=1)
+
+
+def claimed(name: Name, account: str, *, password_hash=None) -> Claim | Refusal:
+    number = next(ids)
+    return rules.claim_name(
+        name,
+        account=account,
+        domain_id=UUID(int=number),
+        token=rules.token_of(number.to_bytes(20, "big")),
+        label="_postkontor-challenge",
+        password_hash=password_hash,
+        now=NOW,
+    )
+
+
+def standing(state: DomainState, account: str = "nordwind") -> Claim:
+    claim = claimed(Name(DOMAIN), account)
+    assert isinstance(claim, Claim)
+    return replace(claim, state=state)
+
+
+def proven(name: Name, account: str) -> Name:
+    claim = name.of(account)
+    assert claim is not None
+    return rules.txt_checked(name, claim, attempt(), NOW)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+@pytest.mark.parametrize("column", range(len(TRIGGERS)), ids=TRIGGERS)
+def test_the_life_cycle_is_exactly_this_matrix(row, column):
+    state, wanted = row[0], row[1 + column]
+    assert after(state, TRIGGERS[column]) == (state if wanted == "." else wanted)
+
+
+def test_the_matrix_names_every_state_and_every_trigger():
+    assert {row[0] for row in ROWS} == set(get_args(DomainState))
+    assert set(TRIGGERS) == set(get_args(Trigger))
+
+
+def test_every_state_is_reached_from_a_claim():
+    reached = {"claimed"}
+    for _ in LIFE_CYCLE:
+        reached |= {to for (state, _), to in LIFE_CYCLE.items() if state in reached}
+    assert reached == set(get_args(DomainState))
+
+
+# --- claims -----------------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_160_bits_in_32_lower_case_characters():
+    token = rules.token_of(bytes(range(20)))
+    assert len(token) == 32
+    assert token == token.lower()
+
+
+def test_the_same_claim_again_keeps_its_record():
+    claim = standing("claimed")
+    assert claimed(Name(DOMAIN, (claim,)), claim.account) is claim
+
+
+def test_the_same_claim_again_may_bring_the_password():
+    claim = standing("claimed")
+    again = claimed(Name(DOMAIN, (claim,)), claim.account, password_hash=HASH)
+    assert isinstance(again, Claim)
+    assert (again.token, again.password_hash, again.revision) == (claim.token, HASH, claim.revision + 1)
+
+
+@pytest.mark.parametrize("state", sorted(HOLDING))
+def test_a_held_domain_is_not_claimed_again(state):
+    reason = claimed(Name(DOMAIN, (standing(state),)), "nordwind")
+    assert isinstance(reason, Refusal)
+    assert reason.code == "domain_already_claimed"
+
+
+@pytest.mark.parametrize("state", sorted(ENDED))
+def test_an_ended_claim_begins_anew_and_remembers_its_token(state):
+    ended = standing(state)
+    anew = claimed(Name(DOMAIN, (ended,)), ended.account)
+    assert isinstance(anew, Claim)
+    assert anew.state == "claimed"
+    assert anew.domain_id != ended.domain_id
+    assert anew.token != ended.token
+    assert anew.old_tokens == (ended.token,)
+    assert anew.revision == ended.revision + 1
+
+
+def test_a_claim_of_another_account_is_nobodys_business():
+    name = Name(DOMAIN, (standing("active", "suedwind"),))
+    assert isinstance(claimed(name, "nordwind"), Claim)
+    assert rules.open_claim(name, "nordwind").code == "domain_unknown"  # type: ignore[union-attr]
+
+
+# --- proofs -----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_proof_wins_and_the_others_lose():
+    name = Name(DOMAIN, (standing("claimed", "nordwind"), standing("claimed", "suedwind")))
+    name = proven(name, "suedwind")
+    assert [(claim.account, claim.state) for claim in name.claims if claim.state == "verified"] == [
+        ("suedwind", "verified")
+    ]
+    assert name.of("nordwind").state == "lost"  # type: ignore[union-attr]
+
+
+def test_a_proof_with_a_password_there_activates_in_one_step():
+    claim = replace(standing("claimed"), password_hash=HASH)
+    won = proven(Name(DOMAIN, (claim,)), claim.account).of(claim.account)
+    assert won is not None
+    assert (won.state, won.verified_at, won.activated_at) == ("active", NOW, NOW)
+    assert won.revision == claim.revision + 1
+
+
+def test_a_later_proof_is_contested_and_the_holder_stays_as_it_was():
+    holder = standing("active", "suedwind")
+    name = proven(Name(DOMAIN, (holder, standing("claimed"))), "nordwind")
+    assert name.of("suedwind") is holder
+    assert name.of("nordwind").state == "contested"  # type: ignore[union-attr]
+
+
+def test_a_regular_look_at_the_holder_takes_nothing_from_claims_made_since():
+    newcomer = standing("contested", "suedwind")
+    name = proven(Name(DOMAIN, (standing("active"), newcomer)), "nordwind")
+    assert name.of("suedwind") is newcomer
+
+
+@pytest.mark.parametrize("kind", ["not_yet", "could_not_ask"])
+@pytest.mark.parametrize("state", get_args(DomainState))
+def test_only_a_confirmed_look_moves_a_claim(kind, state):
+    claim = standing(state)
+    noted = rules.txt_checked(Name(DOMAIN, (claim,)), claim, attempt(kind, "not_yet"), NOW).of(claim.account)
+    assert noted is not None
+    assert noted.state == state
+    assert noted.last_attempt is not None
+
+
+def test_an_mx_look_that_learned_nothing_keeps_the_state():
+    claim = replace(standing("active"), mx="ok")
+    assert rules.mx_checked(claim, mx("unknown"), NOW).mx == "ok"
+    assert rules.mx_checked(claim, mx("foreign"), NOW).mx == "foreign"
+
+
+ACCOUNTS = ("nordwind", "suedwind", "westwind")
+ACTS = ("claim", "proof", "password", "remove", "vacated", "occupied")
+
+
+@given(st.lists(st.tuples(st.sampled_from(ACTS), st.sampled_from(ACCOUNTS)), max_size=40))
+def test_a_name_never_has_two_holders_and_the_first_proof_has_it(acts):
+    name = Name(DOMAIN)
+    for act, account in acts:
+        before = name
+        name = acted(name, act, account)
+        holders = [claim.account for claim in name.claims if claim.state in HOLDING]
+        assert len(holders) <= 1
+        assert len({claim.account for claim in name.claims}) == len(name.claims)
+        if holder := before.holder():
+            lawful = (act in ("remove", "vacated")) and account == holder.account
+            assert lawful or holders == [holder.account]
+        elif act == "proof" and (claim := before.of(account)) and claim.state not in ENDED:
+            assert holders == [account]
+            assert all(rival.state in ENDED for rival in name.claims if rival.account != account)
+        assert all(
+            (claim.password_hash is None) <= (claim.state not in ("active", "removing")) for claim in name.claims
+        )
+        assert all(rules.token_of(b"") != claim.token for claim in name.claims)
+
+
+def acted(name: Name, act: str, account: str) -> Name:
+    """Do to a name what the handlers do."""
+    claim = name.of(account)
+    if act == "claim":
+        result = claimed(name, account)
+    elif act == "password":
+        result = rules.set_password(name, account, HASH, NOW)
+    elif act == "remove":
+        result = rules.remove(name, account, NOW)
+    elif claim is None:
+        return name
+    elif act == "proof":
+        return rules.txt_checked(name, claim, attempt(), NOW)
+    elif claim.state != "removing":
+        return name
+    elif act == "vacated":
+        result = rules.vacated(claim, NOW)
+    else:
+        fact = DomainOccupied(domain=DOMAIN, domain_id=claim.domain_id, mailboxes=1, aliases=0)
+        result, _ = rules.occupied(claim, fact, NOW)
+    return name if isinstance(result, Refusal) else name.having(result)
+
+
+# --- password, removal, features ----------------------------------------------------------------------------------
+
+
+def test_the_password_activates_a_verified_domain():
+    claim = replace(standing("verified"), verified_at=NOW)
+    active = rules.set_password(Name(DOMAIN, (claim,)), claim.account, HASH, NOW)
+    assert isinstance(active, Claim)
+    assert (active.state, active.activated_at) == ("active", NOW)
+
+
+def test_an_early_password_waits_for_the_proof():
+    claim = standing("claimed")
+    stored = rules.set_password(Name(DOMAIN, (claim,)), claim.account, HASH, NOW)
+    assert isinstance(stored, Claim)
+    assert (stored.state, stored.password_hash) == ("claimed", HASH)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("removed", "domain_unknown"), ("lost", "claim_lost"), ("removing", "domain_not_active")]
+)
+def test_a_claim_that_has_ended_takes_no_password(state, code):
+    reason = rules.set_password(Name(DOMAIN, (standing(state),)), "nordwind", HASH, NOW)
+    assert isinstance(reason, Refusal)
+    assert reason.code == code
+
+
+def test_only_a_domain_that_was_active_is_removed_by_way_of_mailbox():
+    active = replace(standing("active"), password_hash=HASH)
+    assert rules.remove(Name(DOMAIN, (active,)), "nordwind", NOW).state == "removing"  # type: ignore[union-attr]
+    for state in ("claimed", "contested", "verified", "lost"):
+        removed = rules.remove(Name(DOMAIN, (standing(state),)), "nordwind", NOW)
+        assert removed.state == "removed"  # type: ignore[union-attr]
+
+
+def test_a_removal_asked_for_twice_changes_nothing_more():
+    claim = replace(standing("removing"), password_hash=HASH)
+    assert rules.remove(Name(DOMAIN, (claim,)), "nordwind", NOW) is claim
+    removed = rules.vacated(claim, NOW)
+    assert rules.vacated(removed, NOW) is removed
+
+
+def test_a_removed_domain_keeps_no_password():
+    claim = replace(standing("removing"), password_hash=HASH)
+    assert rules.vacated(claim, NOW).password_hash is None
+
+
+def test_an_occupied_domain_is_active_again_and_says_what_stands_under_it():
+    claim = replace(standing("removing"), password_hash=HASH, activated_at=NOW)
+    fact = DomainOccupied(domain=DOMAIN, domain_id=claim.domain_id, mailboxes=3, aliases=1)
+    kept, reason = rules.occupied(claim, fact, NOW + timedelta(days=1))
+    assert (kept.state, kept.password_hash, kept.activated_at) == ("active", HASH, NOW)
+    assert reason.findings[0].details["mailboxes"] == 3
+
+
+def test_equal_features_are_no_change():
+    claim = replace(standing("active"), features=("backup",))
+    assert rules.set_features(claim, ("backup",), NOW) is claim
+    assert rules.set_features(claim, (), NOW).features == ()
+
+
+# --- accounts -----------------------------------------------------------------------------------------------------
+
+
+def test_a_reseller_is_refused_on_the_console_alone():
+    reseller = Account("nordwind", "active", "reseller", self_service=False, revision=1)
+    assert rules.stand_of(reseller, "nordwind", "console").code == "reseller_api_only"  # type: ignore[union-attr]
+    assert rules.stand_of(reseller, "nordwind", "api") is None
+    assert rules.stand_of(None, "nordwind", "console") is None
+
+
+def test_a_suspended_account_changes_nothing():
+    suspended = Account("nordwind", "suspended", "gold", self_service=True, revision=2)
+    assert rules.stand_of(suspended, "nordwind", "bus").code == "account_not_active"  # type: ignore[union-attr]

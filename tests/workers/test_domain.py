@@ -1,0 +1,387 @@
+"""The worker domain on real servers; the test speaks for billing, dnscheck and mailbox."""
+
+import json
+from datetime import UTC, datetime
+from itertools import count
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from contracts.base import Text
+from contracts.billing_v1 import AcceptedClaim, AccountOpened, AccountStanding, AccountView, MasterData
+from contracts.dnscheck_v1 import Attempt, MxAttempt, MxChecked, TxtChecked
+from contracts.domain_v1 import (
+    AskDomain,
+    AskDomains,
+    CheckMx,
+    ClaimDomain,
+    RemoveDomain,
+    SetDomainFeatures,
+    SetDomainPassword,
+    ValidateDomain,
+)
+from contracts.mailbox_v1 import AddAliases, CreateMailbox, DomainOccupied, DomainVacated
+from services.chassis import worker
+from services.domain.app import service
+
+LANES = 5
+HASH = "{SHA512-CRYPT}$6$saltsalt$" + "a" * 86
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WORDS = Text(de="x", en="x")
+numbers = count(1)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def domain(bus):
+    started = await bus.start(service)
+    await bus.owns_all(started, lanes=LANES)
+    return started
+
+
+@pytest.fixture
+def name(domain) -> str:
+    return f"segelschule-{next(numbers)}.de"
+
+
+@pytest.fixture
+def account(domain) -> str:
+    return f"nordwind-{next(numbers)}"
+
+
+async def claim(bus, account: str, name: str, *, password_hash=None):
+    order = AcceptedClaim(
+        request=ClaimDomain(domain=name, password_hash=password_hash),
+        standing=AccountStanding(state="active", package="gold", self_service=True),
+        language="de",
+    )
+    return await bus.request(account, order)
+
+
+def attempt(kind="confirmed", code="verified") -> Attempt:
+    return Attempt(
+        kind=kind, code=code, text=WORDS, expected_name="n", expected_value="v", checked_at=NOW, elapsed_ms=1
+    )
+
+
+async def tell_txt(bus, account, view, *, kind="confirmed", requests=()) -> None:
+    fact = TxtChecked(
+        domain_id=view.domain_id, domain=view.domain, requests=requests, attempt=attempt(kind, "verified")
+    )
+    await bus.send(account, fact)
+
+
+async def shown(bus, account: str, name: str):
+    return (await bus.ask(account, AskDomain(domain=name))).domain
+
+
+async def in_state(bus, account: str, name: str, state: str):
+    async def reached():
+        view = await shown(bus, account, name)
+        return view if view and view.state == state else None
+
+    return await bus.eventually(reached, what=f"{name} being {state}")
+
+
+async def active(bus, account: str, name: str):
+    view = (await claim(bus, account, name, password_hash=HASH)).data.domain
+    await tell_txt(bus, account, view)
+    return await in_state(bus, account, name, "active")
+
+
+async def orders(bus, account: str, service_and_name: str):
+    """Return the data of the hand-overs to a neighbour that are in the stream."""
+    context = bus.client.jetstream()
+    subscription = await context.subscribe(
+        f"cmd.{account}.{service_and_name}.v1.>", stream="CMD", ordered_consumer=True
+    )
+    found = []
+    while True:
+        try:
+            found.append(json.loads((await subscription.next_msg(timeout=0.3)).data)["data"])
+        except TimeoutError:
+            await subscription.unsubscribe()
+            return found
+
+
+async def test_a_claim_names_its_record_and_orders_a_look(bus, account, name):
+    outcome = await claim(bus, account, name)
+    assert outcome.type == "domain.domain-claimed.v1"
+    view = outcome.data.domain
+    assert view.state == "claimed"
+    [order] = await orders(bus, account, "dnscheck.watch-domain")
+    assert (order["facet"], order["record_name"], order["record_value"]) == (
+        "txt",
+        view.record.name,
+        view.record.value,
+    )
+    again = (await claim(bus, account, name)).data.domain
+    assert (again.record, again.domain_id) == (view.record, view.domain_id)
+
+
+async def test_a_public_suffix_is_refused(bus, account):
+    outcome = await claim(bus, account, "co.uk")
+    assert outcome.data.refusal.code == "domain_is_public_suffix"
+
+
+async def test_a_requested_validation_ends_with_what_was_seen(bus, account, name):
+    view = (await claim(bus, account, name)).data.domain
+    id_ = await bus.send(account, ValidateDomain(domain=name))
+    await tell_txt(bus, account, view, kind="not_yet", requests=(id_,))
+    outcome = await bus.answer(account, id_)
+    assert outcome.type == "domain.validation-finished.v1"
+    assert outcome.correlationid == id_
+    assert not outcome.data.verified
+    assert outcome.data.domain.state == "claimed"
+
+
+async def test_a_proof_and_a_password_make_a_domain_active(bus, account, name):
+    view = (await claim(bus, account, name)).data.domain
+    await tell_txt(bus, account, view)
+    await in_state(bus, account, name, "verified")
+    outcome = await bus.request(account, SetDomainPassword(domain=name, password_hash=HASH))
+    assert outcome.type == "domain.domain-password-set.v1"
+    assert outcome.data.domain.state == "active"
+    facts = [event.type for event in await bus.events(f"evt.{account}.>")]
+    assert [fact.split(".")[1] for fact in facts if fact.startswith("domain.")] == [
+        "domain-claimed",
+        "domain-verified",
+        "domain-password-set",
+        "domain-activated",
+    ]
+    assert [order["facet"] for order in await orders(bus, account, "dnscheck.watch-domain")] == ["txt", "mx"]
+
+
+async def test_events_never_carry_the_password(bus, account, name):
+    await active(bus, account, name)
+    rows = await bus.fetch("SELECT payload FROM domain.event_log WHERE subject LIKE $1", f"evt.{account}.%")
+    assert rows
+    assert not any(b"saltsalt" in row["payload"] for row in rows)
+
+
+async def test_the_first_proof_wins_and_the_other_account_is_told(bus, name):
+    mine = (await claim(bus, "first-one", name)).data.domain
+    theirs = (await claim(bus, "second-one", name)).data.domain
+    assert mine.record.value != theirs.record.value
+    await tell_txt(bus, "second-one", theirs)
+    await in_state(bus, "second-one", name, "verified")
+    lost = await shown(bus, "first-one", name)
+    assert lost.state == "lost"
+    assert any(event.type == "domain.claim-lost.v1" for event in await bus.events("evt.first-one.domain.claim-lost.v1"))
+    assert len(await orders(bus, "first-one", "dnscheck.unwatch-domain")) == 1
+    outcome = await bus.request("first-one", ValidateDomain(domain=name))
+    assert outcome.data.refusal.code == "claim_lost"
+
+
+async def test_a_later_proof_opens_a_transfer_and_changes_nothing_for_the_holder(bus, name):
+    held = await active(bus, "holder", name)
+    view = (await claim(bus, "claimant", name)).data.domain
+    await tell_txt(bus, "claimant", view)
+    await in_state(bus, "claimant", name, "contested")
+    assert await shown(bus, "holder", name) == held
+    roles = [event.data.role for event in await bus.events("evt.*.domain.transfer-opened.v1")]
+    assert sorted(roles) == ["claimant", "holder"]
+
+
+async def test_a_name_that_its_holder_gives_up_goes_to_the_next_proof(bus, name):
+    view = (await claim(bus, "leaving", name)).data.domain
+    await tell_txt(bus, "leaving", view)
+    await in_state(bus, "leaving", name, "verified")
+    waiting = (await claim(bus, "waiting", name)).data.domain
+    await tell_txt(bus, "waiting", waiting)
+    await in_state(bus, "waiting", name, "contested")
+    outcome = await bus.request("leaving", RemoveDomain(domain=name))
+    assert outcome.type == "domain.domain-removed.v1"
+    assert await shown(bus, "leaving", name) is None
+    assert len(await orders(bus, "waiting", "dnscheck.watch-domain")) == 2
+    await tell_txt(bus, "waiting", waiting)
+    await in_state(bus, "waiting", name, "verified")
+
+
+async def test_looks_at_an_ended_claim_are_answered_and_called_off_again(bus, account, name):
+    view = (await claim(bus, account, name)).data.domain
+    await bus.request(account, RemoveDomain(domain=name))
+    id_ = uuid4()
+    await tell_txt(bus, account, view, requests=(id_,))
+    outcome = await bus.answer(account, id_)
+    assert outcome.data.domain.state == "removed"
+    assert not outcome.data.verified
+    assert len(await orders(bus, account, "dnscheck.unwatch-domain")) == 2
+
+
+async def test_a_changed_mx_state_is_said_once(bus, account, name):
+    view = await active(bus, account, name)
+    id_ = await bus.send(account, CheckMx(domain=name))
+    found = MxAttempt(state="foreign", code="foreign", text=WORDS, expected=(), checked_at=NOW, elapsed_ms=1)
+    for requests in ((id_,), ()):
+        await bus.send(account, MxChecked(domain_id=view.domain_id, domain=name, requests=requests, attempt=found))
+    outcome = await bus.answer(account, id_)
+    assert outcome.data.domain.mx == "foreign"
+
+    async def both_noted():
+        return (await shown(bus, account, name)).revision == view.revision + 2
+
+    await bus.eventually(both_noted)
+    changes = await bus.events(f"evt.{account}.domain.mx-changed.v1")
+    assert [event.data.previous for event in changes] == ["unknown"]
+
+
+async def test_the_gate_hands_a_mailbox_on_or_names_the_next_step(bus, account, name):
+    request = CreateMailbox(
+        address=f"anna@{name}", first_name="Anna", last_name="Nord", plan="mail", password_hash=HASH
+    )
+    assert (await bus.request(account, request)).data.refusal.code == "domain_unknown"
+    view = await active(bus, account, name)
+    id_ = await bus.send(account, request)
+
+    async def handed_over():
+        return await orders(bus, account, "billing.create-mailbox")
+
+    [order] = await bus.eventually(handed_over)
+    assert order["domain_id"] == str(view.domain_id)
+    facts = await bus.events(f"evt.{account}.domain.mailbox-admitted.v1")
+    assert [fact.data.request_id for fact in facts] == [id_]
+    assert (await shown(bus, account, name)).revision == view.revision
+
+
+async def test_alias_domains_pass_the_same_gate_and_every_finding_is_listed(bus, account, name):
+    await active(bus, account, name)
+    request = AddAliases(address=f"anna@{name}", aliases=(f"a@{name}", "b@unbekannt-eins.de", "c@unbekannt-zwei.de"))
+    outcome = await bus.request(account, request)
+    assert [finding.details["domain"] for finding in outcome.data.refusal.findings] == [
+        "unbekannt-eins.de",
+        "unbekannt-zwei.de",
+    ]
+
+
+async def test_features_answer_for_each_domain(bus, account, name):
+    view = await active(bus, account, name)
+    await bus.send(account, SetDomainFeatures(domains=(name, "unbekannt.de"), features=("backup",)))
+
+    async def handed_over():
+        return await orders(bus, account, "mailbox.set-domain-features")
+
+    [order] = await bus.eventually(handed_over)
+    assert order["admitted"] == [{"domain": name, "domain_id": str(view.domain_id)}]
+    assert order["refused"][0]["refusal"]["code"] == "domain_unknown"
+    assert (await shown(bus, account, name)).features == ("backup",)
+    outcome = await bus.request(account, SetDomainFeatures(domains=("unbekannt.de",), features=()))
+    assert outcome.data.refusal.code == "domain_unknown"
+
+
+async def test_an_occupied_domain_stays_and_a_vacated_one_goes(bus, account, name):
+    view = await active(bus, account, name)
+    id_ = await bus.send(account, RemoveDomain(domain=name))
+    await in_state(bus, account, name, "removing")
+    await bus.send(
+        account,
+        DomainOccupied(domain=name, domain_id=view.domain_id, mailboxes=2, aliases=0),
+        correlation_id=id_,
+    )
+    outcome = await bus.answer(account, id_)
+    assert outcome.data.refusal.code == "domain_has_mailboxes"
+    await in_state(bus, account, name, "active")
+    id_ = await bus.send(account, RemoveDomain(domain=name))
+    await in_state(bus, account, name, "removing")
+    await bus.send(account, DomainVacated(domain=name, domain_id=view.domain_id), correlation_id=id_)
+    assert (await bus.answer(account, id_)).type == "domain.domain-removed.v1"
+    anew = (await claim(bus, account, name)).data.domain
+    assert anew.domain_id != view.domain_id
+    assert anew.record.value != view.record.value
+
+
+async def test_a_removal_asked_for_twice_is_answered_twice(bus, account, name):
+    view = await active(bus, account, name)
+    ids = [await bus.send(account, RemoveDomain(domain=name)) for _ in range(2)]
+    await in_state(bus, account, name, "removing")
+    for id_ in ids:
+        await bus.send(account, DomainVacated(domain=name, domain_id=view.domain_id), correlation_id=id_)
+    for id_ in ids:
+        assert (await bus.answer(account, id_)).type == "domain.domain-removed.v1"
+
+
+async def test_a_reseller_is_refused_on_the_console(bus, account, name):
+    await active(bus, account, name)
+    view = AccountView(
+        account=account, state="active", package="reseller", package_price_cents=1, self_service=False,
+        master_data=MasterData(company="Nordwind", email="post@nordwind-segel.de"), capacities=(), opened_at=NOW,
+        revision=3,
+    )  # fmt: skip
+    await bus.send(account, AccountOpened(account=view))
+
+    async def known():
+        return await bus.fetch("SELECT 1 FROM domain.account WHERE account_id = $1", account)
+
+    await bus.eventually(known)
+    outcome = await bus.request(account, CheckMx(domain=name), channel="console")
+    assert outcome.data.refusal.code == "reseller_api_only"
+
+
+async def test_domains_come_in_pages(bus, account):
+    names = [f"seite-{number}-{account}.de" for number in range(5)]
+    for name in names:
+        await claim(bus, account, name)
+    first = await bus.ask(account, AskDomains(limit=3))
+    second = await bus.ask(account, AskDomains(limit=3, after=first.next))
+    assert [view.domain for view in (*first.domains, *second.domains)] == names
+    assert second.next is None
+
+
+# --- rows that cannot be ----------------------------------------------------------------------------------------
+
+GOOD = {
+    "domain": "gut.de", "account": "nordwind", "domain_id": UUID(int=1), "state": "active", "label": "_x-challenge",
+    "token": "a" * 32, "password_hash": HASH, "claimed_at": NOW, "verified_at": NOW, "activated_at": NOW,
+    "updated_at": NOW, "revision": 1,
+}  # fmt: skip
+BAD = [
+    ("claim_state_known", {"state": "parked"}),
+    ("domain_is_a_label_in_lower_case", {"domain": "Gut.de"}),
+    ("token_is_160_bits_of_base32", {"token": "short"}),
+    ("label_is_one_label", {"label": "a.b"}),
+    ("held_domain_was_proven", {"state": "verified", "verified_at": None}),
+    ("active_domain_has_password", {"password_hash": None}),
+    ("active_domain_has_password", {"activated_at": None}),
+    ("password_is_hashed", {"password_hash": "secret"}),
+    ("feature_known", {"features": ["jetpack"]}),
+    ("mx_state_known", {"mx_state": "fine"}),
+    ("revision_counts_from_one", {"revision": 0}),
+]
+BESIDE = [
+    ("one_holder_per_domain", {"account": "suedwind", "domain_id": UUID(int=2), "state": "verified"}),
+    ("one_claim_per_account_and_domain", {"domain_id": UUID(int=2), "state": "lost"}),
+    ("domain_id_names_one_claim", {"domain": "besser.de"}),
+]
+
+
+async def insert(connection, row) -> None:
+    places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+    await connection.execute(f"INSERT INTO domain.claim ({', '.join(row)}) VALUES ({places})", *row.values())
+
+
+@pytest_asyncio.fixture
+async def rows(bus, domain):
+    """A connection whose rows vanish with the test."""
+    await worker.migrate(service, bus.settings())
+    connection = await asyncpg.connect(bus.database_url)
+    transaction = connection.transaction()
+    await transaction.start()
+    yield connection
+    await transaction.rollback()
+    await connection.close()
+
+
+@pytest.mark.parametrize(("constraint", "fault"), BAD)
+async def test_an_impossible_claim_is_refused_by_the_database(rows, constraint, fault):
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
+        await insert(rows, GOOD | fault)
+    assert refused.value.constraint_name == constraint
+
+
+@pytest.mark.parametrize(("constraint", "second"), BESIDE)
+async def test_a_claim_that_cannot_stand_beside_another_is_refused(rows, constraint, second):
+    await insert(rows, GOOD)
+    with pytest.raises(asyncpg.UniqueViolationError) as refused:
+        await insert(rows, GOOD | second)
+    assert refused.value.constraint_name == constraint

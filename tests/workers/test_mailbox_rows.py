@@ -1,0 +1,561 @@
+"""Mailbox handlers and store on a real PostgreSQL, beside a model that keeps the rules the long way.
+
+Requests of two accounts over the same few addresses are gathered into batches of any size; each must end as the model
+says, and afterwards the rows must be the model's: an address is owned once, counters are the rows, features are exact.
+"""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from pydantic import BaseModel
+
+from contracts import billing_v1 as billing
+from contracts import domain_v1 as domain
+from contracts import mailbox_v1 as mailbox
+from contracts.ids import uuid7
+from contracts.messages import REGISTRY
+from contracts.values import domain_of
+from services.chassis.book import Book
+from services.chassis.fates import Done, Fate, Refused
+from services.chassis.migrations import migrate
+from services.chassis.received import Received
+from services.chassis.service import Moment
+from services.mailbox.app import service
+
+BEGIN = datetime(2027, 3, 1, 12, tzinfo=UTC)
+HASH = "{BLF-CRYPT}$2b$12$" + "x" * 53
+ACCOUNTS = ("nordwind", "suedwind")
+DOMAINS = ("a.example", "b.example")
+ADDRESSES = tuple(f"{name}@{on}" for name in ("anna", "bela") for on in DOMAINS)
+GROUPS = ("board", "sales")
+TERMS = {
+    "mail": billing.PlanTerms(
+        plan="mail", price_cents=100, mail_bytes=1, cloud_bytes=0, groupware=False, catalogue="2027-01"
+    ),
+    "office": billing.PlanTerms(
+        plan="office", price_cents=450, mail_bytes=25, cloud_bytes=25, groupware=True, catalogue="2027-01"
+    ),
+}
+
+
+# --- the handlers, without a bus --------------------------------------------------------------------------------
+
+
+def received(account: str, model: BaseModel, channel: str = "bus") -> Received[Any]:
+    id_, type_ = uuid7(), REGISTRY.of(type(model)).type
+    return Received(id=id_, request_id=id_, account=account, type=type_, channel=channel, time=BEGIN, data=model)
+
+
+async def handle(connection: Any, messages: list[Received[Any]], now: datetime) -> list[Fate]:
+    """Handle messages as one batch, as the chassis does."""
+    handlers = [service.messages["cmd", message.type] for message in messages]
+    wanted = [each for handler, message in zip(handlers, messages, strict=True) for each in handler.keys(message)]
+    fates: list[Fate] = []
+    async with connection.transaction():
+        book = Book()
+        await book.load(connection, service.tables, wanted)
+        for handler, message in zip(handlers, messages, strict=True):
+            fates.append(handler.decide(message, book, Moment(now)))
+            book.keep()
+        await book.save(connection, service.tables)
+    return fates
+
+
+def domain_id(account: str, name: str, claim: int = 0) -> UUID:
+    return uuid5(UUID(int=claim), f"{account}/{name}")
+
+
+def reservation(now: datetime) -> billing.Reservation:
+    return billing.Reservation(holders=("x",), expires_at=now + timedelta(days=1000))
+
+
+# --- the model --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Box:
+    account: str
+    plan: str
+    state: str = "active"
+    aliases: set[str] = field(default_factory=set)
+    forwardings: set[str] = field(default_factory=set)
+    own: tuple[str, ...] | None = None
+
+
+@dataclass
+class Model:
+    """What should be, in plain words. `apply` returns the codes of the refusal, or none."""
+
+    boxes: dict[str, Box] = field(default_factory=dict)
+    features: dict[tuple[str, str], tuple[str, ...] | None] = field(default_factory=dict)
+    released: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    groups: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    claims: Counter[tuple[str, str]] = field(default_factory=Counter)
+    removed: set[UUID] = field(default_factory=set)
+
+    def live(self) -> dict[str, Box]:
+        return {address: box for address, box in self.boxes.items() if box.state != "deleted"}
+
+    def owners(self) -> dict[str, str]:
+        live = self.live()
+        return {a: a for a in live} | {alias: a for a, box in live.items() for alias in box.aliases}
+
+    def tally(self, account: str, name: str) -> tuple[int, int, int]:
+        mine = {address: box for address, box in self.live().items() if box.account == account}
+        boxes = [box for address, box in mine.items() if domain_of(address) == name]
+        aliases = [alias for box in mine.values() for alias in box.aliases if domain_of(alias) == name]
+        return len(boxes), len(aliases), sum(box.own is not None for box in boxes)
+
+    def apply(self, account: str, request: BaseModel, now: datetime) -> list[str]:
+        return getattr(self, type(request).__name__)(account, request, now)
+
+    def ReservedMailbox(self, account: str, order: Any, now: datetime) -> list[str]:
+        address = order.request.address
+        key = (account, domain_of(address))
+        codes = ["domain_not_active"] if order.domain_id in self.removed else []
+        codes += self.not_free(account, address, now)
+        if not codes:
+            self.boxes[address] = Box(account, order.terms.plan)
+            self.features.setdefault(key, None)
+        return codes
+
+    def not_free(self, account: str, address: str, now: datetime) -> list[str]:
+        if address in self.owners():
+            return ["address_taken"]
+        last, since = self.released.get(address, ("", BEGIN))
+        return ["address_quarantined"] if last not in ("", account) and now < since + timedelta(days=30) else []
+
+    def enter(self, account: str, address: str, *states: str) -> tuple[Box | None, list[str]]:
+        box = self.boxes.get(address)
+        if box is None or box.account != account:
+            return None, ["mailbox_unknown"]
+        return (box, []) if box.state in (states or ("active", "suspended")) else (None, ["mailbox_state"])
+
+    def ReservedAliases(self, account: str, order: Any, now: datetime) -> list[str]:
+        box, codes = self.enter(account, order.request.address)
+        if box is None:
+            return codes
+        added = [alias for alias in dict.fromkeys(order.request.aliases) if alias not in box.aliases]
+        for name in sorted({domain_of(alias) for alias in added}):
+            codes += ["domain_not_active"] if order.domain_ids[name] in self.removed else []
+        for alias in added:
+            codes += self.not_free(account, alias, now)
+        codes += ["forwarding_loop" for alias in added if alias in box.forwardings]
+        if not codes:
+            box.aliases |= set(added)
+            for alias in added:
+                self.features.setdefault((account, domain_of(alias)), None)
+        return codes
+
+    def RemoveAliases(self, account: str, request: Any, now: datetime) -> list[str]:
+        box, codes = self.enter(account, request.address)
+        if box is None:
+            return codes
+        codes = ["alias_unknown" for alias in dict.fromkeys(request.aliases) if alias not in box.aliases]
+        if not codes:
+            box.aliases -= set(request.aliases)
+            self.released |= dict.fromkeys(request.aliases, (account, now))
+        return codes
+
+    def ReservedForwardings(self, account: str, order: Any, now: datetime) -> list[str]:
+        box, codes = self.enter(account, order.request.address)
+        if box is None:
+            return codes
+        own = {order.request.address, *box.aliases}
+        codes = ["forwarding_loop" for target in dict.fromkeys(order.request.targets) if target in own]
+        if not codes:
+            box.forwardings = set(order.request.targets)
+        return codes
+
+    def DeleteMailbox(self, account: str, request: Any, now: datetime) -> list[str]:
+        box, codes = self.enter(account, request.address)
+        if box is not None:
+            self.released |= dict.fromkeys((request.address, *box.aliases), (account, now))
+            box.state, box.aliases, box.forwardings, box.own = "deleted", set(), set(), None
+            for members in self.groups.values():
+                members.discard(request.address)
+        return codes
+
+    def SuspendMailbox(self, account: str, request: Any, now: datetime) -> list[str]:
+        box, codes = self.enter(account, request.address, "active")
+        if box is not None:
+            box.state = "suspended"
+        return codes
+
+    def ReactivateMailbox(self, account: str, request: Any, now: datetime) -> list[str]:
+        box, codes = self.enter(account, request.address, "suspended")
+        if box is not None:
+            box.state = "active"
+        return codes
+
+    def PricedPlanChange(self, account: str, order: Any, now: datetime) -> list[str]:
+        box, codes = self.enter(account, order.request.address)
+        if box is None:
+            return codes
+        if box.plan == order.terms.plan:
+            return ["plan_unchanged"]
+        member_of = [name for name, members in self.groups.items() if order.request.address in members]
+        if order.terms.plan == "mail" and member_of:
+            return ["plan_needed_by_group"] * len(member_of)
+        box.plan = order.terms.plan
+        return []
+
+    def SetMailboxFeatures(self, account: str, request: Any, now: datetime) -> list[str]:
+        entered = [(address, *self.enter(account, address)) for address in dict.fromkeys(request.addresses)]
+        for _, box, _ in entered:
+            if box is not None:
+                box.own = request.features
+        return [] if any(box for _, box, _ in entered) else [code for _, _, codes in entered for code in codes]
+
+    def AdmittedDomainFeatures(self, account: str, order: Any, now: datetime) -> list[str]:
+        (target,) = order.admitted
+        if target.domain_id in self.removed:
+            return ["domain_not_active"]
+        self.features[account, target.domain] = order.request.features
+        if not order.request.keep_mailbox_settings:
+            for address, box in self.boxes.items():
+                if box.account == account and domain_of(address) == target.domain:
+                    box.own = None
+        return []
+
+    def DomainRemoval(self, account: str, order: Any, now: datetime) -> list[str]:
+        name = order.request.domain
+        if self.tally(account, name)[:2] == (0, 0):
+            self.removed.add(order.domain_id)
+            self.features.pop((account, name), None)
+        return []
+
+    def ReservedGroup(self, account: str, order: Any, now: datetime) -> list[str]:
+        name, members = order.request.name, order.request.members
+        codes = ["group_exists"] if (account, name) in self.groups else []
+        return self.join(account, name, members, codes)
+
+    def SetGroupMembers(self, account: str, request: Any, now: datetime) -> list[str]:
+        codes = [] if (account, request.name) in self.groups else ["group_unknown"]
+        return self.join(account, request.name, request.members, codes)
+
+    def DeleteGroup(self, account: str, request: Any, now: datetime) -> list[str]:
+        return [] if self.groups.pop((account, request.name), None) is not None else ["group_unknown"]
+
+    def join(self, account: str, name: str, members: tuple[str, ...], codes: list[str]) -> list[str]:
+        for member in dict.fromkeys(members):
+            box = self.live().get(member)
+            if box is None or box.account != account:
+                codes.append("member_unknown")
+            elif box.plan == "mail":
+                codes.append("member_without_groupware")
+        if not codes:
+            self.groups[account, name] = set(members)
+        return codes
+
+
+# --- the machine ------------------------------------------------------------------------------------------------
+
+accounts, addresses, names = st.sampled_from(ACCOUNTS), st.sampled_from(ADDRESSES), st.sampled_from(DOMAINS)
+several = st.lists(addresses, min_size=1, max_size=3).map(tuple)
+few = st.lists(addresses, max_size=2).map(tuple)
+group_names, plans = st.sampled_from(GROUPS), st.sampled_from(sorted(TERMS))
+some_features = st.sets(st.sampled_from(("backup", "blacklist"))).map(lambda on: tuple(sorted(on)))
+
+
+class Mailboxes(RuleBasedStateMachine):
+    """Requests wait until a batch is handled; batches and the model must agree."""
+
+    runner: asyncio.Runner
+    connection: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model, self.now = Model(), BEGIN
+        self.waiting: list[tuple[str, BaseModel]] = []
+        self.run(
+            self.connection.execute(
+                "TRUNCATE mailbox.mailbox, mailbox.address, mailbox.quarantine, mailbox.domain, mailbox.mail_group,"
+                " mailbox.account_groups"
+            )
+        )
+
+    def run(self, work: Any) -> Any:
+        return self.runner.run(work)
+
+    def id_of(self, account: str, name: str) -> UUID:
+        return domain_id(account, name, self.model.claims[account, name])
+
+    # requests
+
+    @rule(account=accounts, address=addresses, plan=plans)
+    def create(self, account: str, address: str, plan: str) -> None:
+        request = mailbox.CreateMailbox(address=address, first_name="A", last_name="B", plan=plan, password_hash=HASH)
+        order = billing.ReservedMailbox(
+            request=request,
+            domain_id=self.id_of(account, domain_of(address)),
+            terms=TERMS[plan],
+            reservation=reservation(self.now),
+        )
+        self.waiting.append((account, order))
+
+    @rule(account=accounts, address=addresses, aliases=several)
+    def add_aliases(self, account: str, address: str, aliases: tuple[str, ...]) -> None:
+        request = mailbox.AddAliases(address=address, aliases=aliases)
+        ids = {name: self.id_of(account, name) for name in DOMAINS}
+        order = billing.ReservedAliases(request=request, domain_ids=ids, reservation=reservation(self.now))
+        self.waiting.append((account, order))
+
+    @rule(account=accounts, address=addresses, aliases=several)
+    def remove_aliases(self, account: str, address: str, aliases: tuple[str, ...]) -> None:
+        self.waiting.append((account, mailbox.RemoveAliases(address=address, aliases=aliases)))
+
+    @rule(account=accounts, address=addresses, to=few)
+    def set_forwardings(self, account: str, address: str, to: tuple[str, ...]) -> None:
+        request = mailbox.SetForwardings(address=address, targets=to, keep_copy=not to)
+        order = billing.ReservedForwardings(request=request, reservation=reservation(self.now))
+        self.waiting.append((account, order))
+
+    @rule(account=accounts, address=addresses)
+    def delete(self, account: str, address: str) -> None:
+        self.waiting.append((account, mailbox.DeleteMailbox(address=address)))
+
+    @rule(account=accounts, address=addresses, suspend=st.booleans())
+    def suspend_or_reactivate(self, account: str, address: str, suspend: bool) -> None:
+        request = mailbox.SuspendMailbox if suspend else mailbox.ReactivateMailbox
+        self.waiting.append((account, request(address=address)))
+
+    @rule(account=accounts, address=addresses, plan=plans)
+    def change_plan(self, account: str, address: str, plan: str) -> None:
+        request = mailbox.ChangePlan(address=address, plan=plan)
+        order = billing.PricedPlanChange(request=request, terms=TERMS[plan], reservation=reservation(self.now))
+        self.waiting.append((account, order))
+
+    @rule(account=accounts, addresses=several, on=st.none() | some_features)
+    def set_mailbox_features(self, account: str, addresses: tuple[str, ...], on: Any) -> None:
+        self.waiting.append((account, mailbox.SetMailboxFeatures(addresses=addresses, features=on)))
+
+    @rule(account=accounts, name=names, on=some_features, keep=st.booleans())
+    def set_domain_features(self, account: str, name: str, on: Any, keep: bool) -> None:
+        request = domain.SetDomainFeatures(domains=(name,), features=on, keep_mailbox_settings=keep)
+        target = domain.DomainTarget(domain=name, domain_id=self.id_of(account, name))
+        self.waiting.append((account, domain.AdmittedDomainFeatures(request=request, admitted=(target,), refused=())))
+
+    @rule(account=accounts, name=names, again=st.booleans())
+    def remove_domain(self, account: str, name: str, again: bool) -> None:
+        request = domain.RemoveDomain(domain=name)
+        self.waiting.append((account, domain.DomainRemoval(request=request, domain_id=self.id_of(account, name))))
+        if again:
+            self.handle_what_waits()
+            self.model.claims[account, name] += self.id_of(account, name) in self.model.removed
+
+    @rule(account=accounts, name=group_names, members=few, make=st.booleans())
+    def fill_group(self, account: str, name: str, members: tuple[str, ...], make: bool) -> None:
+        if make:
+            request = mailbox.CreateGroup(name=name, members=members)
+            order = billing.ReservedGroup(request=request, reservation=reservation(self.now))
+            self.waiting.append((account, order))
+        else:
+            self.waiting.append((account, mailbox.SetGroupMembers(name=name, members=members)))
+
+    @rule(account=accounts, name=group_names)
+    def delete_group(self, account: str, name: str) -> None:
+        self.waiting.append((account, mailbox.DeleteGroup(name=name)))
+
+    # what happens to them
+
+    @rule(days=st.sampled_from((0, 0, 1, 29, 31)))
+    def handle_batch(self, days: int) -> None:
+        self.now += timedelta(days=days, seconds=1)
+        self.handle_what_waits()
+
+    def handle_what_waits(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        expected = [self.model.apply(account, request, self.now) for account, request in waiting]
+        messages = [received(account, request) for account, request in waiting]
+        fates = self.run(handle(self.connection, messages, self.now))
+        assert [codes_of(fate) for fate in fates] == expected
+        self.run(self.compare())
+
+    async def compare(self) -> None:
+        rows = await self.connection.fetch("SELECT * FROM mailbox.mailbox")
+        found = {
+            r["address"]: Box(r["account"], r["plan"], r["state"], set(r["aliases"]), set(r["forwardings"]), None)
+            for r in rows
+        }
+        expected = {
+            address: Box(box.account, box.plan, box.state, box.aliases, box.forwardings, None)
+            for address, box in self.model.boxes.items()
+        }
+        assert found == expected
+        owned = await self.connection.fetch("SELECT address, mailbox FROM mailbox.address")
+        assert dict(map(tuple, owned)) == self.model.owners()
+        members = await self.connection.fetch("SELECT account, name, members FROM mailbox.mail_group")
+        assert {(r["account"], r["name"]): set(r["members"]) for r in members} == self.model.groups
+        await self.compare_domains()
+
+    async def compare_domains(self) -> None:
+        rows = await self.connection.fetch("SELECT * FROM mailbox.domain")
+        for r in rows:
+            counted = (r["mailboxes"], r["aliases"], r["own_settings"])
+            assert counted == self.model.tally(r["account"], r["domain"]), (r["account"], r["domain"])
+        for account in ACCOUNTS:
+            _, answer = service.queries["features"]
+            live = [address for address, box in self.model.live().items() if box.account == account]
+            shown = await answer(self.connection, account, mailbox.AskFeatures(addresses=live))
+            for target in shown.targets:
+                box = self.model.boxes[target.target]
+                of_domain = self.model.features[account, domain_of(target.target)]
+                inherited = ((), "default") if of_domain is None else (of_domain, "domain")
+                expected = inherited if box.own is None else (box.own, "mailbox")
+                assert (target.features.on, target.features.origin) == expected
+
+    def teardown(self) -> None:
+        self.handle_what_waits()
+
+
+def codes_of(fate: Fate) -> list[str]:
+    if isinstance(fate, Refused):
+        return [finding.code for finding in fate.refusal.findings]
+    assert isinstance(fate, Done)
+    return []
+
+
+def test_batches_of_any_shape_end_as_the_model_says(database_url: str) -> None:
+    with asyncio.Runner() as runner:
+        connection = runner.run(asyncpg.connect(database_url))
+        runner.run(migrate(connection, "mailbox"))
+        Mailboxes.runner, Mailboxes.connection = runner, connection
+        checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
+        run_state_machine_as_test(
+            Mailboxes,
+            settings=settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=checks),
+        )
+        runner.run(connection.close())
+
+
+# --- rows that cannot be ----------------------------------------------------------------------------------------
+
+GOOD = {
+    "mailbox.mailbox": (
+        "INSERT INTO mailbox.mailbox (address, account, domain, first_name, last_name, state, plan, price_cents,"
+        " mail_bytes, cloud_bytes, groupware, catalogue, password_hash, aliases, forwardings, keep_copy, own_features,"
+        " own_epoch, blocked_senders, created_at, updated_at, deleted_at, revision)",
+        {
+            "address": "'x@y.example'", "account": "'nordwind'", "domain": "'y.example'", "first_name": "'A'",
+            "last_name": "'B'", "state": "'active'", "plan": "'mail'", "price_cents": "100", "mail_bytes": "1",
+            "cloud_bytes": "0", "groupware": "false", "catalogue": "'1'", "password_hash": "'{ARGON2ID}$'",
+            "aliases": "'{}'", "forwardings": "'{}'", "keep_copy": "true", "own_features": "NULL", "own_epoch": "0",
+            "blocked_senders": "'{}'", "created_at": "now()", "updated_at": "now()", "deleted_at": "NULL",
+            "revision": "1",
+        },
+    ),
+    "mailbox.domain": (
+        "INSERT INTO mailbox.domain (account, domain, domain_id, state, features, epoch, mailboxes, aliases,"
+        " own_settings, revision)",
+        {
+            "account": "'nordwind'", "domain": "'y.example'", "domain_id": "gen_random_uuid()", "state": "'open'",
+            "features": "NULL", "epoch": "0", "mailboxes": "0", "aliases": "0", "own_settings": "0", "revision": "1",
+        },
+    ),
+    "mailbox.account": (
+        "INSERT INTO mailbox.account (account_id, state, package, self_service, revision)",
+        {"account_id": "'x'", "state": "'active'", "package": "'gold'", "self_service": "true", "revision": "1"},
+    ),
+    "mailbox.address": (
+        "INSERT INTO mailbox.address (address, mailbox, account)",
+        {"address": "'x@y.example'", "mailbox": "'x@y.example'", "account": "'nordwind'"},
+    ),
+    "mailbox.quarantine": (
+        "INSERT INTO mailbox.quarantine (address, mailbox, account, released_at)",
+        {"address": "'x@y.example'", "mailbox": "'x@y.example'", "account": "'nordwind'", "released_at": "now()"},
+    ),
+    "mailbox.account_groups": (
+        "INSERT INTO mailbox.account_groups (account, revision)", {"account": "'x'", "revision": "1"},
+    ),
+    "mailbox.mail_group": (
+        "INSERT INTO mailbox.mail_group (account, name, members, revision)",
+        {"account": "'x'", "name": "'board'", "members": "'{}'", "revision": "1"},
+    ),
+}  # fmt: skip
+
+DELETED = {"state": "'deleted'", "deleted_at": "now()", "password_hash": "NULL"}
+BAD: list[tuple[str, dict[str, str], str]] = [
+    ("mailbox.mailbox", {"state": "'asleep'"}, "mailbox_state"),
+    ("mailbox.mailbox", {"price_cents": "-1"}, "mailbox_price"),
+    ("mailbox.mailbox", {"mail_bytes": "-1"}, "mailbox_mail_bytes"),
+    ("mailbox.mailbox", {"cloud_bytes": "-1"}, "mailbox_cloud_bytes"),
+    ("mailbox.mailbox", {"own_features": "'{magic}'"}, "mailbox_own_features"),
+    ("mailbox.mailbox", {"own_epoch": "-1"}, "mailbox_own_epoch"),
+    ("mailbox.mailbox", {"revision": "0"}, "mailbox_revision"),
+    ("mailbox.mailbox", {"domain": "'z.example'"}, "mailbox_domain_of_address"),
+    ("mailbox.mailbox", {"address": "'X@y.example'"}, "mailbox_domain_of_address"),
+    ("mailbox.mailbox", {"deleted_at": "now()"}, "mailbox_deleted_at"),
+    ("mailbox.mailbox", {"password_hash": "NULL"}, "mailbox_password_hash"),
+    ("mailbox.mailbox", {**DELETED, "password_hash": "'{ARGON2ID}$'"}, "mailbox_password_hash"),
+    ("mailbox.mailbox", {"password_hash": "'secret'"}, "mailbox_password_scheme"),
+    ("mailbox.mailbox", {**DELETED, "aliases": "'{a@y.example}'"}, "mailbox_deleted_owns_nothing"),
+    ("mailbox.mailbox", {"keep_copy": "false"}, "mailbox_mail_goes_somewhere"),
+    ("mailbox.mailbox", {"forwardings": "'{x@y.example}'"}, "forwarding_loop"),
+    ("mailbox.mailbox", {"forwardings": "'{a@y.example}'", "aliases": "'{a@y.example}'"}, "forwarding_loop"),
+    ("mailbox.domain", {"state": "'ajar'"}, "domain_state"),
+    ("mailbox.domain", {"features": "'{magic}'"}, "domain_features"),
+    ("mailbox.domain", {"epoch": "-1"}, "domain_epoch"),
+    ("mailbox.domain", {"mailboxes": "-1"}, "domain_mailboxes"),
+    ("mailbox.domain", {"aliases": "-1"}, "domain_aliases"),
+    ("mailbox.domain", {"own_settings": "-1"}, "domain_own_settings"),
+    ("mailbox.domain", {"own_settings": "1"}, "domain_own_settings_within_mailboxes"),
+    ("mailbox.domain", {"revision": "0"}, "domain_revision"),
+    ("mailbox.account", {"state": "'gone'"}, "account_state"),
+    ("mailbox.account", {"revision": "0"}, "account_revision"),
+    ("mailbox.account_groups", {"revision": "0"}, "account_groups_revision"),
+    ("mailbox.mail_group", {"name": "''"}, "mail_group_name"),
+    ("mailbox.mail_group", {"revision": "0"}, "mail_group_revision"),
+]
+KEYS = {
+    "mailbox.mailbox": "mailbox_pk",
+    "mailbox.domain": "domain_pk",
+    "mailbox.account": "account_pk",
+    "mailbox.address": "address_taken",
+    "mailbox.quarantine": "quarantine_pk",
+    "mailbox.account_groups": "account_groups_pk",
+    "mailbox.mail_group": "group_exists",
+}
+
+
+async def insert(connection: Any, table: str, changes: dict[str, str]) -> None:
+    statement, columns = GOOD[table]
+    await connection.execute(f"{statement} VALUES ({', '.join((columns | changes).values())})")
+
+
+@pytest.fixture
+async def transaction(database_url: str) -> Any:
+    """A connection in a transaction that is rolled back."""
+    connection = await asyncpg.connect(database_url)
+    await migrate(connection, "mailbox")
+    begun = connection.transaction()
+    await begun.start()
+    yield connection
+    await begun.rollback()
+    await connection.close()
+
+
+@pytest.mark.parametrize(("table", "changes", "constraint"), BAD)
+async def test_an_impossible_row_is_refused_by_name(
+    transaction: Any, table: str, changes: dict[str, str], constraint: str
+) -> None:
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await insert(transaction, table, changes)
+    assert refused.value.constraint_name == constraint
+
+
+@pytest.mark.parametrize("table", sorted(GOOD))
+async def test_a_row_is_there_once(transaction: Any, table: str) -> None:
+    await insert(transaction, table, {})
+    with pytest.raises(asyncpg.UniqueViolationError) as refused:
+        await insert(transaction, table, {})
+    assert refused.value.constraint_name == KEYS[table]
