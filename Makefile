@@ -37,7 +37,7 @@ lint: $(INSTALLED) ## check style, format, types and imports
 	@echo "Checking the types ..."
 	@$(BIN)/basedpyright
 	@echo "Checking who imports whom ..."
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 bench: $(INSTALLED) ## measure throughput and latency on this machine
 	@$(BIN)/python -m bench

@@ -38,7 +38,7 @@ def remembered_order(file: Path, address: str) -> tuple[UUID, CreateMailbox]:
         address=order["address"],
         first_name="Anna",
         last_name="Nordwind",
-        plan="mail-xl",
+        plan="mailxl",
         password_hash=order["password_hash"],
     )
 

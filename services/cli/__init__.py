@@ -35,7 +35,6 @@ Exit codes:
 """
 
 app = typer.Typer(
-    help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -45,7 +44,7 @@ for group in (accounts, domains, mailboxes, groups, requests, events, stack):
     group.register(app)
 
 
-@app.callback()
+@app.callback(help=HELP)
 def options(
     ctx: typer.Context,
     account: Annotated[
@@ -76,6 +75,7 @@ def options(
         Literal["bus", "api", "console"], typer.Option("--channel", help="On whose behalf the request is made.")
     ] = "api",
 ) -> None:
+    """Keep the global options for the command that follows."""
     ctx.obj = Desk(
         account=account,
         nats=nats,

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 def show_fact(desk: Desk, fact: "Fact") -> None:
     """Print the state that a fact states, whatever it is about."""
     parts: dict[str, Any] = dict(fact)
-    if "verified" in parts:
-        show_attempt(desk, parts["attempt"])
-    elif "attempt" in parts:
-        show_mx(desk, parts["attempt"])
+    if "attempt" in parts:
+        _show_look(desk, parts)
+        return
     for part in parts.values():
         match part:
             case AccountView():
@@ -35,6 +34,16 @@ def show_fact(desk: Desk, fact: "Fact") -> None:
                 continue
     if "targets" in parts:
         show_targets(desk, parts["targets"])
+
+
+def _show_look(desk: Desk, parts: dict[str, Any]) -> None:
+    """Print what a look at the DNS saw, and what the domain needs next; its record only where that is missing."""
+    attempt, domain = parts["attempt"], parts["domain"]
+    if isinstance(attempt, MxAttempt):
+        show_mx(desk, attempt)
+        return
+    show_attempt(desk, attempt)
+    desk.console.print(sheet(desk, [("state", domain.state), ("next_step", desk.text(domain.next_step))]))
 
 
 def show_account(desk: Desk, account: AccountView) -> None:

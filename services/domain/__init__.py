@@ -14,7 +14,8 @@ go of a domain and hears domain-vacated or domain-occupied; it keeps from billin
 It says domain-claimed, -verified, -activated, -password-set, -features-changed, -removed, claim-lost, transfer-opened,
 validation-finished, mx-check-finished, mx-changed, mailbox-admitted, aliases-admitted.
 
-    rules.py     claims and their life cycle, pure         names.py   which names nobody can claim
-    gate.py      who may pass, pure                        views.py   a claim as its account sees it
-    handlers.py  message -> rows, rule, what leaves        store.py   SQL
+    rules.py     claims and their life cycle, pure      names.py     which names nobody can claim
+    gate.py      who may pass, pure                     views.py     a claim as its account sees it
+    handlers.py  message -> rows, rule                  outgoing.py  what leaves when a claim changes
+    store.py     SQL
 """

@@ -93,7 +93,8 @@ def test_service_has_no_unlisted_file(repository: Path, service: str) -> None:
     unlisted = _entries(repository / "services" / service) - ROOMS - set(OWN_ROOMS[service])
     assert not unlisted, (
         f"services/{service} has {sorted(unlisted)}. First look whether it belongs into a room that is there. If not, "
-        f"add it with its reason to OWN_ROOMS here, to its layer in .importlinter, and to services/{service}/__init__.py."
+        "add it with its reason to OWN_ROOMS here, to its layer in .importlinter, "
+        f"and to services/{service}/__init__.py."
     )
 
 
@@ -118,7 +119,7 @@ def test_newcomers_page_names_every_room(repository: Path, service: str) -> None
     assert not unnamed, f"services/{service}/__init__.py says nothing of {unnamed}"
 
 
-@pytest.mark.parametrize("service", ("chassis", *SERVICES))
+@pytest.mark.parametrize("service", ["chassis", *SERVICES])
 def test_migrations_are_numbered_from_one_and_say_when_they_run(repository: Path, service: str) -> None:
     names = sorted(_entries(repository / "services" / service / "migrations"))
     matches = [MIGRATION.fullmatch(name) for name in names]

@@ -1,4 +1,4 @@
-"""Habits that every file keeps: its length, its docstrings, tests that do not sleep, and nothing of anybody's machine."""
+"""Habits that every file keeps: length, docstrings, tests that do not sleep, nothing of anybody's machine."""
 
 import ast
 import re
@@ -28,8 +28,8 @@ FOREIGN = {
     "a container registry": r"\b(docke[r]\.io|ghc[r]\.io|qua[y]\.io|gc[r]\.io)\b",
     "the number of an issue": r"\b(issues?|tickets?|pull requests?|fixes|closes|refs) ?[#]\d",
     "how the code came about": (
-        r"\b(helper agen[t]s?|sub-?agen[t]s?|AI[- ]generate[d]|language mode[l]s?|Claud[e]|Anthropi[c]|ChatGP[T]|Copilo[t]"
-        r"|the lea[d] commits|other helper[s]|this conversatio[n])\b"
+        r"\b(helper agen[t]s?|sub-?agen[t]s?|AI[- ]generate[d]|language mode[l]s?|Claud[e]|Anthropi[c]|ChatGP[T]"
+        r"|Copilo[t]|the lea[d] commits|other helper[s]|this conversatio[n])\b"
     ),
 }
 

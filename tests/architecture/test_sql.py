@@ -39,8 +39,8 @@ def _statements(source: Any, repository: Path, service: str) -> list[tuple[str, 
         for node, text in module.literals()
         if SQL.search(text)
     ]
-    for path in sorted((repository / "services" / service / "migrations").glob("*.sql")):
-        found.append((f"{path.relative_to(repository)}:", ASIDE.sub(" ", path.read_text())))
+    migrations = sorted((repository / "services" / service / "migrations").glob("*.sql"))
+    found += [(f"{path.relative_to(repository)}:", ASIDE.sub(" ", path.read_text())) for path in migrations]
     assert found, f"no SQL found in services/{service}"
     return found
 

@@ -22,7 +22,7 @@ HASH = "{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$" + "b" 
 
 
 def order(address: str = "anna@nordwind-segel.de") -> CreateMailbox:
-    return CreateMailbox(address=address, first_name="Anna", last_name="Nord", plan="mail-xl", password_hash=HASH)
+    return CreateMailbox(address=address, first_name="Anna", last_name="Nord", plan="mailxl", password_hash=HASH)
 
 
 def view(address: str, revision: int = 1) -> MailboxView:
@@ -33,7 +33,7 @@ def view(address: str, revision: int = 1) -> MailboxView:
         first_name="Anna",
         last_name="Nord",
         state="active",
-        plan="mail-xl",
+        plan="mailxl",
         price_cents=250,
         mail_bytes=5_000_000_000,
         cloud_bytes=100_000_000,

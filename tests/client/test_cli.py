@@ -21,7 +21,7 @@ from tests.client.conftest import HASH, StandIn
 NOWHERE = "nats://127.0.0.1:1"
 PROGRAM = "import sys; from services.cli import main; main(sys.argv[1:])"
 ROOT = Path(__file__).parents[2]
-CREATE = ("mailbox", "create", "--first-name", "Anna", "--last-name", "Nord", "--plan", "mail-xl")
+CREATE = ("mailbox", "create", "--first-name", "Anna", "--last-name", "Nord", "--plan", "mailxl")
 
 
 @dataclass(frozen=True)

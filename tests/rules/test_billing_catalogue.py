@@ -10,9 +10,25 @@ from services.billing.pricing import BadPriceList, PriceLists
 
 MINIMAL = """
 valid_from = 2026-01-01
-plan = [{ code = "mail", name = "Mail", price_cents = 100, mail_storage = "1 GB", cloud_storage = "0 GB", groupware = false }]
-package = [{ code = "tiny", name = { de = "Winzig", en = "Tiny" }, price_cents = 5, mailboxes = 1, alias_forwards = 1, groups = "unlimited", support = [] }]
+
+[[plan]]
+code = "mail"
+name = "Mail"
+price_cents = 100
+mail_storage = "1 GB"
+cloud_storage = "0 GB"
+groupware = false
+
+[[package]]
+code = "tiny"
+name = { de = "Winzig", en = "Tiny" }
+price_cents = 5
+mailboxes = 1
+alias_forwards = 1
+groups = "unlimited"
+support = []
 """
+PLAN = MINIMAL[MINIMAL.index("[[plan]]") : MINIMAL.index("[[package]]")]
 
 
 def test_the_plans_are_those_of_the_list() -> None:
@@ -122,19 +138,19 @@ def test_a_directory_without_a_list_stops_the_worker(tmp_path) -> None:
         ('mail_storage = "1 GB"', "mail_storage = 1000000000"),
         ("price_cents = 100", "price_cents = 1.00"),
         ("price_cents = 100", "price_cents = -1"),
-        ("price_cents = 5, ", ""),
-        ("mailboxes = 1, ", ""),
+        ("price_cents = 5\n", ""),
+        ("mailboxes = 1\n", ""),
         ("mailboxes = 1", 'mailboxes = "many"'),
-        ('groups = "unlimited"', 'groups = "unlimited", rebate = 3'),
+        ('groups = "unlimited"', 'groups = "unlimited"\nrebate = 3'),
         ("groupware = false", 'groupware = "maybe"'),
         ("valid_from = 2026-01-01", 'valid_from = "soon"'),
         ("valid_from = 2026-01-01", "valid_from = 2026-01-01T00:00:00Z"),
         ("valid_from = 2026-01-01", "valid_from = 2026-01-01\nvalid_until = 2026-02-01"),
         ('name = { de = "Winzig", en = "Tiny" }', 'name = { de = "Winzig" }'),
-        ("plan = [", 'plan = [{ code = "mail", name = "Mail", price_cents = 1, mail_storage = "1 GB", cloud_storage = "0 GB", groupware = true }, '),
-        ("plan = [", "plan = ["[:-1]),
+        ("[[package]]", PLAN + "[[package]]"),
+        (PLAN, ""),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_in_a_list_stops_the_worker(right: str, wrong: str) -> None:
     assert right in MINIMAL
     with pytest.raises(BadPriceList, match="price list x"):

@@ -1,6 +1,8 @@
 """The worker domain on real servers; the test speaks for billing, dnscheck and mailbox."""
 
+import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from uuid import UUID, uuid4
@@ -24,7 +26,9 @@ from contracts.domain_v1 import (
 )
 from contracts.mailbox_v1 import AddAliases, CreateMailbox, DomainOccupied, DomainVacated
 from services.chassis import worker
+from services.chassis.book import Change
 from services.domain.app import service
+from services.domain.store import NAMES
 
 LANES = 5
 HASH = "{SHA512-CRYPT}$6$saltsalt$" + "a" * 86
@@ -172,6 +176,25 @@ async def test_the_first_proof_wins_and_the_other_account_is_told(bus, name):
     assert len(await orders(bus, "first-one", "dnscheck.unwatch-domain")) == 1
     outcome = await bus.request("first-one", ValidateDomain(domain=name))
     assert outcome.data.refusal.code == "claim_lost"
+
+
+async def test_however_many_prove_a_name_at_once_one_holds_it(bus, name):
+    accounts = [f"rival-{number}" for number in range(8)]
+    claims = await asyncio.gather(*(claim(bus, account, name) for account in accounts))
+    views = [outcome.data.domain for outcome in claims]
+    late = asyncio.gather(*(claim(bus, f"late-{number}", name) for number in range(4)))
+    await asyncio.gather(*(tell_txt(bus, view.account, view) for view in (*views, *views)))
+    await late
+
+    async def settled():
+        rows = await bus.fetch("SELECT state FROM domain.claim WHERE domain = $1 AND account LIKE 'rival-%'", name)
+        return not any(row["state"] == "claimed" for row in rows)
+
+    await bus.eventually(settled)
+    rows = await bus.fetch("SELECT state FROM domain.claim WHERE domain = $1", name)
+    assert [row["state"] for row in rows].count("verified") == 1
+    verified = await bus.events("evt.*.domain.domain-verified.v1")
+    assert len([event for event in verified if event.data.domain.domain == name]) == 1
 
 
 async def test_a_later_proof_opens_a_transfer_and_changes_nothing_for_the_holder(bus, name):
@@ -385,3 +408,13 @@ async def test_a_claim_that_cannot_stand_beside_another_is_refused(rows, constra
     with pytest.raises(asyncpg.UniqueViolationError) as refused:
         await insert(rows, GOOD | second)
     assert refused.value.constraint_name == constraint
+
+
+async def test_a_name_changes_hands_within_one_write(rows):
+    await insert(rows, GOOD | {"account": "westwind"})
+    await insert(rows, GOOD | {"account": "nordwind", "domain_id": UUID(int=2), "state": "contested"})
+    before = (await NAMES.load(rows, ["gut.de"]))["gut.de"]
+    taking, giving = before.claims
+    after = before.having(replace(taking, state="active"), replace(giving, state="removed"))
+    await NAMES.save(rows, [Change("gut.de", before, after)])
+    assert (await NAMES.load(rows, ["gut.de"]))["gut.de"] == after

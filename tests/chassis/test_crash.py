@@ -1,0 +1,500 @@
+"""Workers, broker and database die at any moment: every request still has one outcome, one effect and its place.
+
+Real processes on servers of this module's own. Each test starts the replicas it needs and reads afterwards what is in
+the tables and in the event stream.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import nats
+import psutil
+import pytest
+import pytest_asyncio
+from nats.aio.client import Client
+from nats.js.api import ConsumerConfig, DeliverPolicy
+from pydantic import SecretStr
+
+from contracts.envelope import encode
+from contracts.ids import uuid7
+from contracts.mailbox_v1 import DeleteGroup, SetMailboxFeatures
+from contracts.messages import REGISTRY
+from deploy.devstack.nats import NatsServer
+from deploy.devstack.postgres import PostgresServer
+from deploy.devstack.processes import WorkerProcess
+from services.chassis import topology, worker
+from services.chassis.runtime import utc_now
+from services.chassis.settings import Settings
+
+pytestmark = pytest.mark.crash
+PROGRAM = Path(__file__).with_name("counting_worker.py")
+ACCOUNTS, EACH = 20, 25
+LANES = 5
+SETTLED_SECONDS = 20.0  # a few are usual; the machine may be busy
+
+
+class RefusingServer(NatsServer):
+    """A server that can be told to let nobody in."""
+
+    refuses = False
+
+    def write_configuration(self) -> None:
+        super().write_configuration()
+        if self.refuses:
+            with self._configuration.open("a") as file:
+                file.write('authorization { user: nobody, password: "unknown" }\n')
+
+
+@dataclass
+class Stand:
+    """Servers, a publisher's connection, and the replicas under test."""
+
+    directory: Path
+    nats_server: RefusingServer
+    postgres: PostgresServer
+    client: Client
+    eventually: Any
+    replicas: list[WorkerProcess] = field(default_factory=list)
+
+    def replica(self, **environment: str) -> WorkerProcess:
+        """Start a replica; it is ready when it answers with its work."""
+        environment = {
+            "PATH": os.defpath,
+            "POSTKONTOR_NATS_URL": self.nats_server.url,
+            "POSTKONTOR_DATABASE_URL": self.postgres.dsn(),
+            **environment,
+        }
+        log = self.directory / f"worker-{uuid4().hex[:8]}.log"
+        started = WorkerProcess("counting-worker", [sys.executable, str(PROGRAM)], environment, log)
+        started.launch()
+        self.replicas.append(started)
+        return started
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
+        """Read from the database; nothing while it is away."""
+        try:
+            connection = await asyncpg.connect(self.postgres.dsn(), timeout=2)
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            return []
+        try:
+            return await connection.fetch(sql, *arguments)
+        finally:
+            await connection.close()
+
+    async def publish(self, account: str, model: Any, id_: UUID) -> None:
+        """Publish as a careful publisher does: again and again with the same id until the broker has it."""
+        message = REGISTRY.of(type(model))
+        payload = encode(message_id=id_, type=message.type, source="t", time=utc_now(), account=account, data=model)
+        context, headers = self.client.jetstream(), {"Nats-Msg-Id": str(id_)}
+
+        async def acknowledged() -> bool:
+            try:
+                return bool(await context.publish(message.subject(account), payload, timeout=1, headers=headers))
+            except (nats.errors.Error, TimeoutError, OSError):
+                return False
+
+        await self.eventually(acknowledged, what="publishing")
+
+    async def lanes_of(self, replica: WorkerProcess) -> int:
+        """Return how many lanes the process holds."""
+        rows = await self.fetch(
+            "SELECT application_name, count(l.*) AS locks FROM pg_stat_activity AS a LEFT JOIN pg_locks AS l"
+            " ON l.pid = a.pid AND l.locktype = 'advisory' WHERE application_name LIKE 'postkontor/mailbox/%' GROUP BY 1"
+        )
+        name = self.name_of(replica)
+        return sum(row["locks"] for row in rows if row["application_name"] == name)
+
+    def name_of(self, replica: WorkerProcess) -> str | None:
+        """Return the application_name of the process's sessions, which its log tells."""
+        for line in replica.log_path.read_text().splitlines():
+            if '"worker started"' in line:
+                return f"postkontor/mailbox/{json.loads(line)['replica']}"
+        return None
+
+    async def owns(self, replica: WorkerProcess, *counts: int) -> None:
+        """Wait until the process holds one of these numbers of lanes."""
+
+        async def owned() -> bool:
+            return await self.lanes_of(replica) in counts
+
+        await self.eventually(owned, what=f"owning {counts} lanes")
+
+    async def fair(self, *replicas: WorkerProcess) -> None:
+        """Wait until two replicas share the lanes."""
+        for replica in replicas:
+            await self.owns(replica, 2, 3)
+
+
+@dataclass
+class Load:
+    """Requests of many accounts, and what has to be true of them afterwards."""
+
+    stand: Stand
+    since: int
+    accounts: list[str] = field(default_factory=lambda: [f"a{uuid4().hex[:10]}" for _ in range(ACCOUNTS)])
+    sent: dict[str, list[UUID]] = field(default_factory=dict)
+
+    async def publish(self, each: int = EACH) -> None:
+        """Publish for all accounts at once; each account's requests one after the other."""
+        await asyncio.gather(*(self._publish(account, each) for account in self.accounts))
+
+    async def handled(self, at_least: int) -> None:
+        """Wait until so many requests were handled."""
+
+        async def enough() -> bool:
+            return await self._handled() >= at_least
+
+        await self.stand.eventually(enough, seconds=SETTLED_SECONDS, what=f"{at_least} requests handled")
+
+    async def settled(self) -> None:
+        """Wait until every request was handled and nothing is left to publish."""
+        total = sum(len(ids) for ids in self.sent.values())
+
+        async def nothing_left() -> bool:
+            rows = await self.stand.fetch(
+                "SELECT (SELECT count(*) FROM mailbox.outbox) + (SELECT count(*) FROM mailbox.event_log AS e"
+                " JOIN mailbox.lane AS l ON l.lane = e.lane WHERE e.seq > l.published_seq)"
+            )
+            return bool(rows) and rows[0][0] == 0 and await self._handled() >= total
+
+        await self.stand.eventually(nothing_left, seconds=SETTLED_SECONDS, what=f"settling {total} requests")
+
+    async def exactly_once(self, *, without: frozenset[UUID] = frozenset()) -> None:
+        """Settle, then check every request's outcome, effect and place."""
+        await self.settled()
+        expected = {a: [str(id_) for id_ in ids if id_ not in without] for a, ids in self.sent.items()}
+        rows = await self.stand.fetch(
+            "SELECT address, count, seen FROM mailbox.tally WHERE address = ANY($1)",
+            [f"box@{account}.de" for account in self.accounts],
+        )
+        tallies = {row["address"]: row for row in rows}
+        facts = [fact for fact in await events(self.stand.client, self.since) if fact["account"] in expected]
+        assert [id_ for id_, times in Counter(fact["id"] for fact in facts).items() if times > 1] == []
+        outcomes: dict[str, list[str]] = {account: [] for account in expected}
+        for fact in facts:
+            if fact["correlationid"] not in {str(id_) for id_ in without}:
+                outcomes[fact["account"]].append(fact["correlationid"])
+        for account, ids in expected.items():
+            assert tallies[f"box@{account}.de"]["seen"] == ids, f"effects of {account}"
+            assert tallies[f"box@{account}.de"]["count"] == len(ids)
+            assert outcomes[account] == ids, f"outcomes of {account}"
+        buried = await self.stand.fetch("SELECT id FROM mailbox.dead_letter WHERE account = ANY($1)", self.accounts)
+        assert {row["id"] for row in buried} == without
+
+    async def _publish(self, account: str, each: int) -> None:
+        for _ in range(each):
+            id_ = uuid7()
+            self.sent.setdefault(account, []).append(id_)
+            await self.stand.publish(account, order(f"box@{account}.de"), id_)
+
+    async def _handled(self) -> int:
+        rows = await self.stand.fetch("SELECT count(*) FROM mailbox.inbox WHERE account = ANY($1)", self.accounts)
+        return rows[0][0] if rows else 0
+
+
+def order(*addresses: str) -> SetMailboxFeatures:
+    return SetMailboxFeatures(addresses=addresses, features=())
+
+
+async def events(client: Client, since: int) -> list[dict[str, Any]]:
+    """Return the envelopes in the event stream from a sequence number on."""
+    context = client.jetstream()
+    last = (await context.stream_info("EVT")).state.last_seq
+    config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=since)
+    subscription = await context.subscribe("evt.>", stream="EVT", ordered_consumer=True, config=config)
+    found: list[dict[str, Any]] = []
+    while last >= since:
+        message = await subscription.next_msg(timeout=5)
+        found.append(json.loads(message.data))
+        if message.metadata.sequence.stream >= last:
+            break
+    await subscription.unsubscribe()
+    return found
+
+
+@pytest_asyncio.fixture(scope="module")
+async def servers(tmp_path_factory, counting, eventually):
+    directory = tmp_path_factory.mktemp("crash")
+    nats_server = RefusingServer(directory / "nats", sync_always=False)
+    postgres = PostgresServer(directory / "postgres")
+    await asyncio.gather(nats_server.start(), postgres.start())
+    await topology.apply(nats_server.url)
+    settings = Settings(database_url=SecretStr(postgres.dsn()))
+    await worker.migrate(counting.make_service(), settings)
+    connection = await asyncpg.connect(postgres.dsn())
+    await connection.execute(counting.SETUP)
+    await connection.close()
+
+    async def silent(error: Exception) -> None:
+        """The tests make these errors themselves."""
+
+    client = await nats.connect(
+        nats_server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=silent, pending_size=0
+    )
+    yield Stand(directory, nats_server, postgres, client, eventually)
+    await client.close()
+    await asyncio.gather(nats_server.stop(), postgres.stop())
+
+
+@pytest_asyncio.fixture
+async def stand(servers):
+    yield servers
+    for replica in servers.replicas:
+        if replica.alive:
+            replica.signal(signal.SIGCONT)
+            await replica.kill()
+    servers.replicas.clear()
+
+
+@pytest_asyncio.fixture
+async def load(stand):
+    return await new_load(stand)
+
+
+async def new_load(stand: Stand) -> Load:
+    return Load(stand, (await stand.client.jetstream().stream_info("EVT")).state.last_seq + 1)
+
+
+@pytest_asyncio.fixture
+async def pair(stand):
+    """Two replicas that share the lanes."""
+    first, second = stand.replica(), stand.replica()
+    await stand.fair(first, second)
+    return first, second
+
+
+# --- workers die -------------------------------------------------------------------------------------------------
+
+
+async def test_killing_replicas_again_and_again_under_load_changes_no_outcome(stand, pair):
+    replicas = list(pair)
+    for round_ in range(4):
+        load = await new_load(stand)
+        publishing = asyncio.create_task(load.publish())
+        await load.handled(at_least=100)
+        victim = round_ % 2
+        await replicas[victim].kill()
+        replicas[victim] = stand.replica()
+        await publishing
+        await load.exactly_once()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "in-the-transaction",
+        "after-commit-before-publish",
+        "in-the-middle-of-publishing",
+        "after-publish-before-ack",
+        "in-the-middle-of-acknowledging",
+        "after-ack",
+        "while-taking-over",
+    ],
+)
+async def test_dying_at_a_chosen_place_changes_no_outcome(stand, load, place, tmp_path):
+    await load.publish(each=10)
+    trap = {"CRASH_AT": place, "CRASH_MARKER": str(tmp_path / "sprung")}
+    trapped = stand.replica(**trap)
+    assert await trapped.gone(SETTLED_SECONDS)
+    assert (tmp_path / "sprung").exists(), trapped.log_tail()
+    stand.replica(**trap)
+    await load.exactly_once()
+
+
+async def test_a_message_that_kills_the_process_is_found_and_everything_else_is_handled(stand, load):
+    await load.publish(each=5)
+    killers = load.accounts[:2]
+    for account in killers:
+        killer = uuid7()
+        load.sent[account].append(killer)
+        await stand.publish(account, order(f"box@{account}.de", "killer@x.de"), killer)
+    without = frozenset(load.sent[account][-1] for account in killers)
+    await load.publish(each=5)
+
+    deaths = await supervised(stand, load.exactly_once(without=without))
+
+    codes = await stand.fetch("SELECT DISTINCT code FROM mailbox.dead_letter WHERE account = ANY($1)", killers)
+    assert [row["code"] for row in codes] == ["kills_the_worker"]
+    assert deaths <= 8 * len(killers)
+
+
+async def test_a_wake_up_that_kills_the_process_is_put_off_and_everything_else_is_handled(stand, load):
+    account = load.accounts[0]
+    await stand.publish(account, DeleteGroup(name="killer"), uuid7())
+    load.sent[account] = []
+
+    async def buried() -> Any:
+        return await stand.fetch("SELECT code FROM mailbox.dead_letter WHERE type = 'wake'")
+
+    async def until_buried() -> None:
+        await load.publish(each=5)
+        await stand.eventually(buried, seconds=SETTLED_SECONDS, what="a dead letter")
+
+    deaths = await supervised(stand, until_buried())
+
+    assert [row["code"] for row in await buried()] == ["kills_the_worker"]
+    assert deaths <= 8
+    await stand.fetch("DELETE FROM mailbox.dead_letter WHERE type = 'wake'")
+    await stand.fetch("DELETE FROM mailbox.inbox WHERE account = $1 AND type LIKE '%delete-group%'", account)
+    await load.exactly_once()
+
+
+async def supervised(stand: Stand, work: Any) -> int:
+    """Keep one replica alive while the work lasts; return how often it died."""
+    working, deaths = asyncio.ensure_future(work), 0
+    replica = stand.replica()
+    while not working.done():
+        if not replica.alive:
+            deaths += 1
+            replica = stand.replica()
+        await asyncio.sleep(0.02)
+    await working
+    return deaths
+
+
+async def test_a_replica_that_slept_while_another_took_its_lanes_does_no_harm(stand, pair, load):
+    sleeper, other = pair
+    publishing = asyncio.create_task(load.publish())
+    await load.handled(at_least=100)
+    sleeper.signal(signal.SIGSTOP)
+    await stand.fetch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", stand.name_of(sleeper)
+    )
+    await stand.owns(other, LANES)
+    await publishing
+    await load.settled()
+    sleeper.signal(signal.SIGCONT)
+    await stand.fair(*pair)
+    await load.publish(each=5)
+    await load.exactly_once()
+    assert sleeper.alive
+
+
+async def test_a_replica_told_to_end_finishes_and_hands_over(stand, pair, load):
+    leaver, stayer = pair
+    publishing = asyncio.create_task(load.publish())
+    await load.handled(at_least=100)
+    assert await leaver.stop(deadline_seconds=5)
+    assert leaver.returncode == 0, leaver.log_tail()
+    assert '"lane lost"' not in leaver.log_path.read_text()
+    await stand.owns(stayer, LANES)
+    await publishing
+    await load.exactly_once()
+    assert await stayer.stop(deadline_seconds=5)
+    assert stayer.returncode == 0
+    assert {row["clean"] for row in await stand.fetch("SELECT clean FROM mailbox.lane")} == {True}
+
+
+# --- the broker dies ---------------------------------------------------------------------------------------------
+
+
+async def test_killing_the_broker_under_load_changes_no_outcome(stand, pair, load):
+    publishing = asyncio.create_task(load.publish())
+    for handled in (100, 250):
+        await load.handled(at_least=handled)
+        await stand.nats_server.kill()
+        await stand.nats_server.start()
+    await publishing
+    await load.exactly_once()
+    assert all(replica.alive for replica in pair)
+
+
+async def test_a_request_after_a_restart_of_the_broker_is_answered_soon(stand, pair, load):
+    await load.publish(each=1)
+    await load.settled()
+    await stand.nats_server.restart()
+    await load.publish(each=1)
+    await stand.eventually(all_handled(load), seconds=2.0, what="handling after the broker's restart")
+    await load.exactly_once()
+
+
+def all_handled(load: Load) -> Any:
+    async def holds() -> bool:
+        return await load._handled() == sum(len(ids) for ids in load.sent.values())
+
+    return holds
+
+
+async def test_a_broker_that_refuses_the_worker_for_a_while_is_waited_for(stand, pair, load):
+    await stand.nats_server.kill()
+    stand.nats_server.refuses = True
+    await stand.nats_server.start()
+
+    async def refused() -> bool:
+        return all("Authorization" in replica.log_path.read_text() for replica in pair)
+
+    await stand.eventually(refused, what="being refused")
+    await stand.nats_server.kill()
+    stand.nats_server.refuses = False
+    await stand.nats_server.start()
+    await load.publish(each=2)
+    await load.exactly_once()
+
+
+async def test_a_consumer_that_is_gone_is_waited_for_without_haste(stand, pair, load):
+    context = stand.client.jetstream()
+    specs = topology.lanes("mailbox", 4)
+    for spec in specs:
+        await context.delete_consumer(spec.stream, spec.consumer)
+    processes = [psutil.Process(replica.pid) for replica in pair]
+    before = [sum(process.cpu_times()[:2]) for process in processes]
+    await asyncio.sleep(1.5)
+    used = [sum(process.cpu_times()[:2]) - start for process, start in zip(processes, before, strict=True)]
+    await topology.apply(stand.nats_server.url)
+    await load.publish(each=2)
+    await load.exactly_once()
+    assert max(used) < 0.5, f"CPU seconds in 1.5 s: {used}"
+
+
+# --- the database dies --------------------------------------------------------------------------------------------
+
+
+async def test_killing_the_database_under_load_changes_no_outcome(stand, pair, load):
+    publishing = asyncio.create_task(load.publish())
+    for handled in (100, 250):
+        await load.handled(at_least=handled)
+        await stand.postgres.kill()
+        await stand.postgres.start()
+    await publishing
+    await load.exactly_once()
+    assert all(replica.alive for replica in pair)
+
+
+async def test_a_failing_database_buries_no_message(stand, pair, load):
+    await stand.fetch("ALTER TABLE mailbox.tally RENAME TO tally_away")
+    await load.publish(each=2)
+
+    async def tried_often() -> bool:
+        return all(replica.log_path.read_text().count('"lane lost"') > 12 for replica in pair)
+
+    await stand.eventually(tried_often, seconds=SETTLED_SECONDS, what="trying again")
+    await stand.fetch("ALTER TABLE mailbox.tally_away RENAME TO tally")
+    await load.exactly_once()
+
+
+@pytest.mark.parametrize("away", ["broker", "database", "both"])
+async def test_a_replica_told_to_end_without_its_servers_ends(stand, pair, load, away):
+    await load.publish(each=1)
+    await load.settled()
+    if away != "database":
+        await stand.nats_server.kill()
+    if away != "broker":
+        await stand.postgres.kill()
+    try:
+        ended = await asyncio.gather(*(replica.stop(deadline_seconds=8) for replica in pair))
+    finally:
+        if not stand.nats_server.alive:
+            await stand.nats_server.start()
+        if not stand.postgres.alive:
+            await stand.postgres.start()
+    assert all(ended), pair[0].log_tail()
+    assert [replica.returncode for replica in pair] == [0, 0], pair[0].log_tail()
