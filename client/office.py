@@ -15,7 +15,7 @@ from client.outcomes import Outcome
 from client.questions import Questions
 from client.requests import Requests
 from contracts.base import Request
-from contracts.envelope import MAX_MESSAGE_BYTES, encode
+from contracts.envelope import MAX_MESSAGE_BYTES, deduplication_id, encode
 from contracts.ids import uuid7
 from contracts.routes import Route, route_of
 from contracts.values import AccountId, Channel
@@ -115,8 +115,9 @@ class Postkontor(Questions):
         route = route_of(type(request))
         payload = self._encode(request, route, request_id, account, traceparent)
         return await self._requests.wait(
-            request_id=request_id, account=account, route=route, wish="outcome", payload=payload, timeout=timeout
-        )
+            request_id=request_id, account=account, route=route, wish="outcome", payload=payload, timeout=timeout,
+            deduplication=deduplication_id(request_id, request),
+        )  # fmt: skip
 
     async def publish(
         self,
@@ -132,8 +133,9 @@ class Postkontor(Questions):
         route = route_of(type(request))
         payload = self._encode(request, route, request_id, account, traceparent)
         await self._requests.wait(
-            request_id=request_id, account=account, route=route, wish="stored", payload=payload, timeout=timeout
-        )
+            request_id=request_id, account=account, route=route, wish="stored", payload=payload, timeout=timeout,
+            deduplication=deduplication_id(request_id, request),
+        )  # fmt: skip
         return request_id
 
     async def outcome(

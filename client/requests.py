@@ -47,6 +47,7 @@ class Waiting:
     wish: Wish
     subject: str
     payload: bytes | None
+    deduplication: str  # tells the bus that it has exactly this already
     started: float
     deadline: float
     answer: asyncio.Future[Outcome]
@@ -91,8 +92,9 @@ class Requests:
             await self.connection.listen(f"rpl.{account}.*", self._on_outcome)
 
     async def wait(
-        self, *, request_id: UUID, account: str, route: Route, wish: Wish, payload: bytes | None, timeout: float
-    ) -> Outcome:
+        self, *, request_id: UUID, account: str, route: Route, wish: Wish, payload: bytes | None, timeout: float,
+        deduplication: str = "",
+    ) -> Outcome:  # fmt: skip
         """Send a request if there is a payload, and return what the wish names: that it is stored, or its outcome."""
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -106,6 +108,7 @@ class Requests:
             wish=wish,
             subject=route.message.subject(account),
             payload=payload,
+            deduplication=deduplication or str(request_id),
             started=now,
             deadline=now + timeout,
             answer=loop.create_future(),
@@ -132,7 +135,7 @@ class Requests:
     async def _send(self, waiting: Waiting) -> None:
         assert waiting.payload is not None
         reply = self._ack_prefix + waiting.token
-        headers = {"Nats-Msg-Id": waiting.key}
+        headers = {"Nats-Msg-Id": waiting.deduplication}
         try:
             await self.connection.publish(waiting.subject, waiting.payload, reply=reply, headers=headers)
         except nats.errors.OutboundBufferLimitError:

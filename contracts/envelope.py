@@ -7,6 +7,7 @@ the data's own serialisation, because an envelope is written for every message a
 several times as much; a test holds the two forms equal.
 """
 
+import hashlib
 import json
 from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
@@ -91,6 +92,19 @@ def encode(
     if channel != "bus":
         parts.append(f',"channel":"{channel}"')
     return b"".join(("".join(parts).encode(), b',"data":', data.__pydantic_serializer__.to_json(data), b"}"))
+
+
+def content_digest(data: BaseModel) -> bytes:
+    """Return eight bytes that tell one request's content from another's (R41)."""
+    return hashlib.blake2b(data.__pydantic_serializer__.to_json(data), digest_size=8).digest()
+
+
+def deduplication_id(request_id: UUID, data: BaseModel) -> str:
+    """Return a request's Nats-Msg-Id: its id and its content.
+
+    With the id alone the broker would swallow a request that re-uses an id with other content, unrefused.
+    """
+    return f"{request_id}.{content_digest(data).hex()}"
 
 
 def schema_name(message_type: str) -> str:

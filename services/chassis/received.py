@@ -1,6 +1,5 @@
 """Reading a message off the bus, or saying why it cannot be read. Nothing here raises for bad input."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 
 from contracts.base import Request
-from contracts.envelope import MAX_MESSAGE_BYTES, Sender
+from contracts.envelope import MAX_MESSAGE_BYTES, Sender, content_digest
 from contracts.ids import derived
 from contracts.messages import REGISTRY
 from contracts.refusals import Refusal, finding, refusal, refuse
@@ -111,15 +110,12 @@ def read(raw: Raw) -> Received[BaseModel] | Unreadable:
         data=envelope.data,
         revision=envelope.revision,
         traceparent=envelope.traceparent,
-        digest=content_digest(message, envelope.data),
+        digest=_digest(message, envelope.data),
     )
 
 
-def content_digest(message: Message, data: BaseModel) -> bytes | None:
-    """Return eight bytes that tell one request's content from another's; None for what is no request."""
-    if not issubclass(message.model, Request):
-        return None
-    return hashlib.blake2b(data.__pydantic_serializer__.to_json(data), digest_size=8).digest()
+def _digest(message: Message, data: BaseModel) -> bytes | None:
+    return content_digest(data) if issubclass(message.model, Request) else None
 
 
 def explain(error: ValidationError) -> Refusal:
