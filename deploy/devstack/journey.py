@@ -114,11 +114,10 @@ class Journey:
         """Two accounts claim one name; each gets a record of its own."""
         mine = await self._done(NORDWIND, ClaimDomain(domain=SAIL))
         other = await self._done(SUEDWIND, ClaimDomain(domain=SAIL))
-        self.record = mine.fact.domain.record
-        text = f"Set this record at your DNS provider:\n  {self.record.zone_line}"
-        return Seen(
-            f"Nordwind claims {SAIL}", text, (mine, other), {"name": self.record.name, "value": self.record.value}
-        )
+        record: TxtRecord = mine.fact.domain.record
+        self.record = record
+        text = f"Set this record at your DNS provider:\n  {record.zone_line}"
+        return Seen(f"Nordwind claims {SAIL}", text, (mine, other), {"name": record.name, "value": record.value})
 
     async def validate_too_early(self) -> Seen:
         """The domain is registered but the record is not set yet: not yet, with what was asked and seen."""

@@ -71,6 +71,7 @@ class Stack:
             "POSTKONTOR_DNS_PORT": str(self.dns.port),
             "POSTKONTOR_DNS_ALLOW_NETWORKS": "127.0.0.0/8",
             "POSTKONTOR_DNS_UPDATE": f"{self.dns.update_address}:{self.dns.port}",
+            "POSTKONTOR_DNS_REGISTRY": f"{self.dns.tld_address}:{self.dns.port}",
         }
 
     async def start(self) -> None:

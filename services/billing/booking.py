@@ -72,7 +72,7 @@ def confirm(message: Received[Any], book: Book, holder: str, news: News) -> Fate
 def free(message: Received[Any], book: Book, holders: Sequence[str], news: News) -> Fate:
     """Book that things are gone."""
     before = [(holder, _holding(book, message.account, holder)) for holder in holders]
-    moves = [Moved(holder, found, capacity.gone(found, message.request_id, news)) for holder, found in before]
+    moves = [Moved(holder, found, capacity.settled(found, message.request_id, news)) for holder, found in before]
     return _released(message.account, message.request_id, "deleted", book, moves)
 
 

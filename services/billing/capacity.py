@@ -60,8 +60,9 @@ class Target:
 class Holding:
     """One thing that takes room, such as `mailbox/anna@nordwind-segel.de`.
 
-    `since` and `revision` tell which state of the thing was seen last: a thing made anew under the same name begins
-    a new count of revisions. `seen_at` is when that state was told.
+    `since` and `revision` tell which state of the thing was seen last: a mailbox made anew under the same address may
+    begin a new count of revisions. `seen_at` is when that state was told. What is gone is remembered for a while, so
+    that late news of its life cannot bring it back.
     """
 
     confirmed: int = 0
@@ -134,7 +135,10 @@ def targeted(holding: Holding, target: Target) -> Holding:
 
 
 def settled(holding: Holding, request_id: UUID, news: News) -> Holding:
-    """Take the owner's word for the state; the request needs its target no longer. Old news change nothing else."""
+    """Take the owner's word for the state; the request needs its target no longer. Old news change nothing else.
+
+    A quantity of none says that the thing is gone.
+    """
     rest = _others(holding, request_id)
     if not _is_newer(news, holding):
         return holding if len(rest) == len(holding.targets) else replace(holding, targets=rest)
@@ -148,16 +152,6 @@ def settled(holding: Holding, request_id: UUID, news: News) -> Holding:
         revision=news.revision,
         seen_at=news.seen_at,
     )
-
-
-def gone(holding: Holding, request_id: UUID, news: News) -> Holding:
-    """Take the owner's word that the thing is no more.
-
-    A mailbox's end is remembered, so that late news of its life cannot bring it back. News of a group do not say
-    since when it is: a group of the same name may follow with a count of its own, so nothing is remembered of it.
-    """
-    after = settled(holding, request_id, replace(news, quantity=0, plan=None, price_cents=None, catalogue=None))
-    return after if news.since is not None or after.confirmed else Holding(targets=after.targets)
 
 
 def released(holding: Holding, request_id: UUID) -> Holding:

@@ -18,9 +18,13 @@ bus_app = typer.Typer(help="The bus: streams and consumers.", no_args_is_help=Tr
 
 DEFAULT_DIRECTORY = Path(".postkontor")
 NEXT_STEPS = (
-    "postkontor demo",
-    'postkontor account open nordwind --package gold --company "Nordwind Segel" --email post@nordwind.example',
-    "postkontor domain add nordwind-segel.de --wait -a nordwind",
+    'postkontor account open nordwind --package silver --company "Nordwind Segel" --email post@nordwind.example',
+    "postkontor domain add nordwind-segel.de -a nordwind",
+    "postkontor demo-dns register nordwind-segel.de",
+    "postkontor demo-dns txt nordwind-segel.de -a nordwind",
+    "postkontor domain validate nordwind-segel.de -a nordwind",
+    "postkontor domain password nordwind-segel.de -a nordwind",
+    "postkontor mailbox create anna@nordwind-segel.de --first-name Anna --last-name Petersen --plan mail -a nordwind",
     "postkontor events tail --since 1h",
 )
 

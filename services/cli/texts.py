@@ -182,4 +182,21 @@ SENTENCES: dict[str, dict[str, str]] = {
     ),
     "stack_stopping": _both("Beende …", "Stopping …"),
     "stack_next": _both("Nächste Schritte, in einem zweiten Terminal:", "Next steps, in a second terminal:"),
+    "bad_mx": _both(
+        'Einen MX-Eintrag schreiben Sie so: "10 mx1.postkontor.example"',
+        'Write an MX record like this: "10 mx1.postkontor.example"',
+    ),
+    "demo_dns_done": _both("Im Demo-DNS gesetzt: {what}", "Set in the demo DNS: {what}"),
+    "demo_dns_failed": _both(
+        "Das Demo-DNS hat die Änderung nicht übernommen: {reason}", "The demo DNS did not take the change: {reason}"
+    ),
+    "demo_dns_hint": _both(
+        "Läuft `postkontor dev` in diesem Ordner, und ist die Domain angemeldet (`postkontor demo-dns register`)?",
+        "Is `postkontor dev` running in this folder, and is the domain registered (`postkontor demo-dns register`)?",
+    ),
+    "no_demo_dns": _both("Hier läuft kein Demo-DNS.", "No demo DNS is running here."),
+    "no_claim": _both(
+        "Das Konto hat {domain} nicht angemeldet; zuerst: postkontor domain add {domain}",
+        "The account has not claimed {domain}; first: postkontor domain add {domain}",
+    ),
 }

@@ -21,7 +21,7 @@ PARTIAL_WAIT, PARTIAL_LOOKS = timedelta(seconds=60), 3  # secondaries usually fo
 REGISTRATION_WAIT = timedelta(minutes=30)
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 DAILY_LOOKS = 7  # after success, then weekly (R17)
-SHORTEST_GAP = timedelta(seconds=1)  # between looks that customers ask for: each costs their servers a dozen queries
+SHORTEST_GAP = timedelta(milliseconds=250)  # between looks that customers ask for: each costs a dozen queries
 DEEP_LOOKS = (1, 3, 6)  # the looks that also search the wrong places; then hourly, and when somebody waits
 DEEP_CODES = ("name_doubled", "wrong_type")  # seen by deep looks only: their correction is, too
 MAX_RECENT = 10

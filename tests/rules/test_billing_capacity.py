@@ -125,33 +125,27 @@ def test_news_of_a_request_that_expired_are_booked_if_they_fit() -> None:
 
 
 def test_late_news_do_not_bring_a_deleted_mailbox_back() -> None:
-    gone = capacity.gone(capacity.settled(NOTHING, A, news(1, 1, "mail")), B, news(0, 3))
+    gone = capacity.settled(capacity.settled(NOTHING, A, news(1, 1, "mail")), B, news(0, 3))
     assert capacity.settled(gone, C, news(1, 2, "office")).confirmed == 0
 
 
 def test_a_mailbox_made_anew_counts_although_its_revisions_begin_anew() -> None:
-    gone = capacity.gone(capacity.settled(NOTHING, A, news(1, 1, "mail")), B, news(0, 7))
+    gone = capacity.settled(capacity.settled(NOTHING, A, news(1, 1, "mail")), B, news(0, 7))
     anew = capacity.settled(gone, C, news(1, 1, "mail", since=NOW))
     assert (anew.confirmed, anew.since) == (1, NOW)
-    assert capacity.gone(anew, B, news(0, 7)).confirmed == 1
-
-
-def test_a_group_made_anew_counts_although_its_revisions_begin_anew() -> None:
-    gone = capacity.gone(capacity.settled(NOTHING, A, news(1, 5, since=None)), B, news(0, 6, since=None))
-    assert gone == NOTHING
-    assert capacity.settled(gone, C, news(1, 1, since=None)).confirmed == 1
+    assert capacity.settled(anew, B, news(0, 7)).confirmed == 1
 
 
 def test_a_group_requested_anew_while_it_is_deleted_keeps_its_room() -> None:
     holding = capacity.targeted(capacity.settled(NOTHING, A, news(1, 5, since=None)), target(C, 1))
-    gone = capacity.gone(holding, B, news(0, 6, since=None))
+    gone = capacity.settled(holding, B, news(0, 6, since=None))
     assert (gone.confirmed, gone.held) == (0, 1)
-    assert capacity.settled(gone, C, news(1, 1, since=None)).confirmed == 1
+    assert capacity.settled(gone, C, news(1, 7, since=None)).confirmed == 1
 
 
 def test_old_news_of_a_deletion_leave_the_group() -> None:
     holding = capacity.settled(NOTHING, A, news(1, 5, since=None))
-    assert capacity.gone(holding, B, news(0, 4, since=None)).confirmed == 1
+    assert capacity.settled(holding, B, news(0, 4, since=None)).confirmed == 1
 
 
 def test_a_holding_is_due_when_its_first_reservation_expires() -> None:
@@ -169,7 +163,7 @@ def test_what_is_in_use_is_never_due() -> None:
 
 
 def test_what_is_gone_is_forgotten_when_nobody_can_speak_of_it_any_more() -> None:
-    gone = capacity.gone(capacity.settled(NOTHING, A, news(1, 1, "mail")), B, news(0, 3))
+    gone = capacity.settled(capacity.settled(NOTHING, A, news(1, 1, "mail")), B, news(0, 3))
     assert not capacity.forgettable(gone, NOW + timedelta(days=89))
     assert capacity.forgettable(gone, NOW + timedelta(days=90))
     assert not capacity.forgettable(capacity.targeted(gone, target(C, 1)), NOW + timedelta(days=90))

@@ -318,8 +318,6 @@ class Interleavings(RuleBasedStateMachine):
             self.one_arrives(fact)
 
     def one_arrives(self, fact: tuple[UUID, datetime, Any]) -> None:
-        if isinstance(fact[2], GroupCreated | GroupDeleted):  # groups' facts come in order: see capacity.gone
-            fact = next(f for f in self.facts if isinstance(f[2], GroupCreated | GroupDeleted))
         self.facts.remove(fact)
         self.arrive(fact)
 
@@ -327,8 +325,7 @@ class Interleavings(RuleBasedStateMachine):
         request_id, time, model = fact
         fate = self.handle(model, request_id, time=time)
         assert isinstance(fate, Done) or self.late, "what is in time always fits"
-        if not isinstance(model, GroupCreated | GroupDeleted):
-            self.old_facts.append(fact)
+        self.old_facts.append(fact)
 
     @precondition(lambda self: self.old_facts)
     @rule(data=st.data())
