@@ -40,7 +40,7 @@ lint: $(INSTALLED) ## check style, format, types and imports
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(INSTALLED) ## measure throughput and latency on this machine
-	@$(BIN)/python -m bench
+	@$(BIN)/python bench/provisioning.py
 
 contracts: $(INSTALLED) ## write schemas, golden messages and the AsyncAPI document anew from the models
 	@echo "Writing the generated contracts ..."

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from contracts.base import HandOver
@@ -22,10 +23,8 @@ from contracts.billing_v1 import (
     ChangePackage,
     OpenAccount,
     PackageChanged,
-    PlanTerms,
     PricedPlanChange,
     QuoteAnswer,
-    Reservation,
     ReservedAliases,
     ReservedForwardings,
     ReservedGroup,
@@ -166,11 +165,8 @@ def _room(book: Book, account: Account) -> Room:
 @service.command(AdmittedMailbox, keys=lambda m: wanted(m.account, holder_of("mailbox", m.data.request.address)))
 def create_mailbox(message: Received[AdmittedMailbox], book: Book, moment: Moment) -> Fate:
     """Price the plan and reserve a seat (R22)."""
-    request, domain_id = message.data.request, message.data.domain_id
-
-    def order(reservation: Reservation, terms: PlanTerms) -> HandOver:
-        return ReservedMailbox(request=request, domain_id=domain_id, terms=terms, reservation=reservation)
-
+    request = message.data.request
+    order = partial(ReservedMailbox, request=request, domain_id=message.data.domain_id)
     return _priced(message, book, moment, request.address, request.plan, lambda _: 1, order)
 
 
@@ -178,16 +174,13 @@ def create_mailbox(message: Received[AdmittedMailbox], book: Book, moment: Momen
 def change_plan(message: Received[ChangePlan], book: Book, moment: Moment) -> Fate:
     """Price the new plan, and reserve it where a contract caps it. A mailbox unknown here takes no seat by this."""
     request = message.data
-
-    def order(reservation: Reservation, terms: PlanTerms) -> HandOver:
-        return PricedPlanChange(request=request, terms=terms, reservation=reservation)
-
+    order = partial(PricedPlanChange, request=request)
     return _priced(message, book, moment, request.address, request.plan, lambda holding: holding.held, order)
 
 
 def _priced(
     message: Received[Any], book: Book, moment: Moment, address: str, plan: str, quantity: Callable[[Holding], int],
-    order: Callable[[Reservation, PlanTerms], HandOver],
+    order: Callable[..., HandOver],
 ) -> Fate:  # fmt: skip
     account = _admitted(message, book)
     if isinstance(account, Refusal):
@@ -200,18 +193,15 @@ def _priced(
     kept = booking.reserve(message, book, holder, quantity, expires_at=expires_at, terms=terms)
     if isinstance(kept, Refusal):
         return Refused(kept)
-    return kept.handed_over(order(kept.reservation, terms), key=address)
+    return kept.handed_over(order(reservation=kept.reservation, terms=terms), key=address)
 
 
 @service.command(AdmittedAliases, keys=lambda m: wanted(m.account, holder_of("alias", m.data.request.address)))
 def add_aliases(message: Received[AdmittedAliases], book: Book, moment: Moment) -> Fate:
     """Reserve room for the aliases. Which of them the mailbox has already is not known here: as if none (R23)."""
-    request, domain_ids = message.data.request, message.data.domain_ids
+    request = message.data.request
     added = len(set(request.aliases))
-
-    def order(reservation: Reservation) -> HandOver:
-        return ReservedAliases(request=request, domain_ids=domain_ids, reservation=reservation)
-
+    order = partial(ReservedAliases, request=request, domain_ids=message.data.domain_ids)
     return _unpriced(message, book, moment, "alias", request.address, lambda holding: holding.held + added, order)
 
 
@@ -220,10 +210,7 @@ def set_forwardings(message: Received[SetForwardings], book: Book, moment: Momen
     """Reserve room for what the new list has more than the old one (R23)."""
     request = message.data
     number = len(set(request.targets))
-
-    def order(reservation: Reservation) -> HandOver:
-        return ReservedForwardings(request=request, reservation=reservation)
-
+    order = partial(ReservedForwardings, request=request)
     return _unpriced(message, book, moment, "forwarding", request.address, lambda _: number, order)
 
 
@@ -231,16 +218,12 @@ def set_forwardings(message: Received[SetForwardings], book: Book, moment: Momen
 def create_group(message: Received[CreateGroup], book: Book, moment: Moment) -> Fate:
     """Reserve room for a group (R24)."""
     request = message.data
-
-    def order(reservation: Reservation) -> HandOver:
-        return ReservedGroup(request=request, reservation=reservation)
-
-    return _unpriced(message, book, moment, "group", request.name, lambda _: 1, order)
+    return _unpriced(message, book, moment, "group", request.name, lambda _: 1, partial(ReservedGroup, request=request))
 
 
 def _unpriced(
     message: Received[Any], book: Book, moment: Moment, kind: str, thing: str, quantity: Callable[[Holding], int],
-    order: Callable[[Reservation], HandOver],
+    order: Callable[..., HandOver],
 ) -> Fate:  # fmt: skip
     account = _admitted(message, book)
     if isinstance(account, Refusal):
@@ -249,7 +232,7 @@ def _unpriced(
     kept = booking.reserve(message, book, holder_of(kind, thing), quantity, expires_at=expires_at)
     if isinstance(kept, Refusal):
         return Refused(kept)
-    return kept.handed_over(order(kept.reservation), key=thing)
+    return kept.handed_over(order(reservation=kept.reservation), key=thing)
 
 
 # --- what the mailbox worker says ----------------------------------------------------------------------------------
@@ -257,19 +240,14 @@ def _unpriced(
 KINDS_OF_A_MAILBOX = ("mailbox", "alias", "forwarding")
 
 
-@service.event(MailboxCreated, keys=lambda m: wanted(m.account, holder_of("mailbox", m.data.mailbox.address)))
-def mailbox_created(message: Received[MailboxCreated], book: Book, moment: Moment) -> Fate:
-    """Confirm a seat."""
-    return _confirm_seat(message, book)
+def _of_seat(message: Received[MailboxCreated] | Received[PlanChanged]) -> list[Wanted]:
+    return wanted(message.account, holder_of("mailbox", message.data.mailbox.address))
 
 
-@service.event(PlanChanged, keys=lambda m: wanted(m.account, holder_of("mailbox", m.data.mailbox.address)))
-def plan_changed(message: Received[PlanChanged], book: Book, moment: Moment) -> Fate:
-    """Confirm the new plan and its price; the old one is free."""
-    return _confirm_seat(message, book)
-
-
-def _confirm_seat(message: Received[MailboxCreated] | Received[PlanChanged], book: Book) -> Fate:
+@service.event(MailboxCreated, keys=_of_seat)
+@service.event(PlanChanged, keys=_of_seat)
+def seat_taken(message: Received[MailboxCreated] | Received[PlanChanged], book: Book, moment: Moment) -> Fate:
+    """Confirm a seat with its plan and price; the plan it was on before is free."""
     mailbox = message.data.mailbox
     news = News(
         quantity=1,

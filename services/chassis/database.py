@@ -20,7 +20,7 @@ async def connect(settings: Settings, *, name: str) -> "asyncpg.Connection[Any]"
 
 
 async def pool(settings: Settings, *, name: str, size: int = 4) -> "asyncpg.Pool[Any]":
-    """Open a pool for reading: queries and observations."""
+    """Open a pool for reading: queries and observations. Its `name` must not look like a replica's that owns lanes."""
     return await asyncpg.create_pool(
         settings.database_url.get_secret_value(),
         min_size=1,

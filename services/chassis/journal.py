@@ -82,6 +82,15 @@ class DueTimer:
     payload: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A batch that was in hand when a process died: its first message, its size, the deaths proven so far."""
+
+    first: str
+    messages: int
+    deaths: int
+
+
 class Journal:
     """The statements, for one service's schema."""
 
@@ -142,18 +151,22 @@ class Journal:
         """Make partitions ahead and drop what is older than its time."""
         await conn.execute(self._sql["tend"], keep_events_days, keep_inbox_days)
 
-    async def suspects(self, conn: Conn, lane: int) -> tuple[int, int, int]:
-        """Return (stream sequence, messages, deaths) of what was in hand when an owner died; zeros if nothing."""
-        row = await conn.fetchrow(self._sql["suspects"], lane)
-        return (row["stream_seq"], row["messages"], row["deaths"]) if row else (0, 0, 0)
+    async def suspects(self, conn: Conn, lane: int, holder: str) -> list[Suspect]:
+        """Return what was in hand at deaths, and count the latest: `holder` asks, and is alive itself."""
+        await conn.execute(self._sql["count_deaths"], lane, holder)
+        return [Suspect(**dict(row)) for row in await conn.fetch(self._sql["suspects"], lane)]
 
-    async def suspect(self, conn: Conn, lane: int, stream_seq: int, messages: int, deaths: int) -> None:
-        """Note what is being taken in hand, before it can kill."""
-        await conn.execute(self._sql["suspect"], lane, stream_seq, messages, deaths)
+    async def suspect(self, conn: Conn, lane: int, suspect: Suspect, holder: str) -> None:
+        """Note what `holder` is taking in hand."""
+        await conn.execute(self._sql["suspect"], lane, suspect.first, suspect.messages, suspect.deaths, holder)
 
-    async def acquit(self, conn: Conn, lane: int) -> None:
+    async def acquit(self, conn: Conn, lane: int, first: str) -> None:
         """What was in hand did no harm."""
-        await conn.execute(self._sql["acquit"], lane)
+        await conn.execute(self._sql["acquit"], lane, first)
+
+    async def acquit_all(self, conn: Conn, lane: int) -> None:
+        """Nothing in this lane is suspected any more."""
+        await conn.execute(self._sql["acquit_all"], lane)
 
     async def steps(self, conn: Conn, account: str, request_id: UUID) -> list[dict[str, Any]]:
         """Return what this service did for a request, oldest first."""
@@ -261,12 +274,20 @@ _STATEMENTS = {
         SELECT $1, $2, r.* FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
             $9::text[], $10::text[]) AS r
         ON CONFLICT (id) DO NOTHING""",
-    "suspects": "SELECT stream_seq, messages, deaths FROM {schema}.suspect WHERE lane = $1",
+    # A holder has died if it is not the one who asks, its sessions are gone, and no restart of the database ended them.
+    "count_deaths": """
+        UPDATE {schema}.suspect AS s
+        SET holder = NULL, deaths = s.deaths + (s.holder <> $2 AND s.noted_at > pg_postmaster_start_time()
+            AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = s.holder))::integer
+        WHERE lane = $1 AND holder IS NOT NULL""",
+    "suspects": "SELECT first, messages, deaths FROM {schema}.suspect WHERE lane = $1",
     "suspect": """
-        INSERT INTO {schema}.suspect (lane, stream_seq, messages, deaths) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (lane) DO UPDATE
-        SET stream_seq = excluded.stream_seq, messages = excluded.messages, deaths = excluded.deaths""",
-    "acquit": "DELETE FROM {schema}.suspect WHERE lane = $1",
+        INSERT INTO {schema}.suspect (lane, first, messages, deaths, holder, noted_at)
+        VALUES ($1, $2, $3, $4, $5, clock_timestamp())
+        ON CONFLICT (lane, first) DO UPDATE SET messages = excluded.messages, deaths = excluded.deaths,
+            holder = excluded.holder, noted_at = excluded.noted_at""",
+    "acquit": "DELETE FROM {schema}.suspect WHERE lane = $1 AND first = $2",
+    "acquit_all": "DELETE FROM {schema}.suspect WHERE lane = $1",
     "steps": """
         SELECT message_id, type, fate, code, outcome, refusal, handled_at FROM {schema}.inbox
         WHERE request_id = $2 AND account = $1 ORDER BY handled_at""",

@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 
 from services.chassis.batch import Batch
+from services.chassis.caution import DEATHS_ALLOWED, Caution
 from services.chassis.pump import Gap, Pump
 from services.chassis.received import Raw, Tick
 from services.chassis.runtime import Runtime
@@ -22,7 +23,6 @@ from services.chassis.topology import LaneSpec
 
 log = structlog.get_logger()
 IDLE_SECONDS = 1.0  # between signs of life to the lock
-DEATHS_ALLOWED = 3  # of one message in hand alone
 ROLLBACKS_ALLOWED = 5  # deadlocks and the like, one after the other
 CONSTRAINT_ERRORS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
@@ -38,8 +38,9 @@ class Lane:
         self._timers = Timers(runtime.service, runtime.journal, spec.number, runtime.clock, self._wake.set)
         self._seq = self._published = self._settled = 0
         self._reconnects = runtime.nats.stats["reconnects"]
-        self._careful = 0  # size of the next batch after an unclean end; 0 when there is no suspicion
-        self._one_by_one = 0
+        self._caution = Caution(
+            runtime.journal, spec.number, runtime.connections_name, runtime.settings.batch_size
+        )
         self.batches = self.messages = 0
 
     async def run(self) -> None:
@@ -71,7 +72,7 @@ class Lane:
         await self._runtime.publisher.publish(pending)
         self._published = self._seq
         if not clean:
-            self._careful = 1
+            await self._caution.begin(self._connection)
         await self._timers.start(self._connection, first_lane=lane == 0)
         await self._pump.reset(self._loop_time())
         log.info("lane taken over", lane=lane, clean=clean, published_again=len(pending))
@@ -89,19 +90,20 @@ class Lane:
         await self._pump.ask(self._loop_time())
         await self._wait()
         await self._timers.collect(self._connection)
+        most_raws, most_ticks = self._caution.limits(len(self._pump), len(self._timers))
         try:
-            raws = self._pump.take(self._limit())
+            raws = self._pump.take(most_raws)
         except Gap as gap:
             log.info("messages are missing, the consumer begins again", reason=str(gap))
             await self._pump.reset(self._loop_time())
             return
-        ticks = self._timers.take(self._runtime.settings.batch_size)
+        ticks = self._timers.take(most_ticks)
         if raws or ticks:
             await self._pump.ask(self._loop_time())
             await self._take_in_hand(raws, ticks)
 
     async def _wait(self) -> None:
-        if len(self._pump) or len(self._timers) or self._pump.gap:
+        if len(self._pump) or len(self._timers) or self._pump.ended:
             return
         self._wake.clear()
         try:
@@ -116,46 +118,30 @@ class Lane:
         if self._settled < self._published:
             await journal.settle(self._connection, lane, self._published)
             self._settled = self._published
+        await self._pump.check(self._loop_time())
 
     # --- a batch -------------------------------------------------------------------------------------------------
 
-    def _limit(self) -> int:
-        if self._one_by_one:
-            return 1
-        return self._careful or self._runtime.settings.batch_size
-
     async def _take_in_hand(self, raws: Sequence[Raw], ticks: Sequence[Tick]) -> None:
-        if not (self._careful and raws):
+        if not self._caution.active:
             await self._handle(raws, ticks)
             return
-        journal, lane = self._runtime.journal, self.spec.number
-        stream_seq, messages, deaths = await journal.suspects(self._connection, lane)
-        if messages > 1 and not self._one_by_one:
-            self._one_by_one = messages
-            raws = self._give_back(raws)
-        known = deaths if (stream_seq, messages) == (raws[0].stream_seq, 1) else 0
-        if known >= DEATHS_ALLOWED:
-            await self._handle((), (), killer=raws[0])
+        together = self._caution.harmless(raws or ticks)
+        self._pump.give_back(raws[together:])
+        self._timers.give_back(ticks[together:])
+        async with self._runtime.suspicion:
+            await self._handle_carefully(raws[:together], ticks[:together])
+
+    async def _handle_carefully(self, raws: Sequence[Raw], ticks: Sequence[Tick]) -> None:
+        batch = raws or ticks
+        if self._caution.is_killer(batch[0]):
+            await self._handle((), (), killer=batch[0])
         else:
-            await journal.suspect(self._connection, lane, raws[0].stream_seq, len(raws), known + 1)
+            await self._caution.note(self._connection, batch)
             await self._handle(raws, ticks)
-        await journal.acquit(self._connection, lane)
-        self._grow_bolder()
+        await self._caution.acquit(self._connection, batch)
 
-    def _give_back(self, raws: Sequence[Raw]) -> Sequence[Raw]:
-        # The batch that died is gone through message by message, so that the killer will be alone.
-        self._pump.give_back(raws[1:])
-        return raws[:1]
-
-    def _grow_bolder(self) -> None:
-        if self._one_by_one:
-            self._one_by_one -= 1
-            return
-        self._careful *= 2
-        if self._careful > self._runtime.settings.batch_size:
-            self._careful = 0
-
-    async def _handle(self, raws: Sequence[Raw], ticks: Sequence[Tick], *, killer: Raw | None = None) -> None:
+    async def _handle(self, raws: Sequence[Raw], ticks: Sequence[Tick], *, killer: Raw | Tick | None = None) -> None:
         try:
             batch = await self._commit(raws, ticks, killer)
         except CONSTRAINT_ERRORS as error:
@@ -166,15 +152,15 @@ class Lane:
         self._seq = batch.next_seq
         await self._runtime.publisher.publish(batch.entries.outgoing)
         self._published = self._seq
-        await self._answer_and_acknowledge(batch, [*raws, killer] if killer else raws)
+        await self._answer_and_acknowledge(batch, [*raws, killer] if isinstance(killer, Raw) else raws)
         for timing in batch.entries.timings:
             self._timers.sooner(getattr(timing, "due_at", self._runtime.clock()))
-        if ticks:
+        if ticks or isinstance(killer, Tick):
             self._timers.sooner(self._runtime.clock())
         self.batches += 1
         self.messages += len(raws) + len(ticks)
 
-    async def _commit(self, raws: Sequence[Raw], ticks: Sequence[Tick], killer: Raw | None = None) -> Batch:
+    async def _commit(self, raws: Sequence[Raw], ticks: Sequence[Tick], killer: Raw | Tick | None = None) -> Batch:
         runtime = self._runtime
         for attempt in range(1, ROLLBACKS_ALLOWED + 1):
             batch = Batch(runtime.service, runtime.journal, Moment(runtime.clock()), self._seq)

@@ -1,7 +1,8 @@
 """Which replica owns which lane. There is no coordinator: advisory locks decide, and replicas count each other.
 
 Every replica wants its fair share, lanes divided by replicas and rounded up. Who has less takes a free lane; who has
-more lets one go. A dead replica's sessions end, and with them its locks.
+more lets one go. A dead replica's sessions end, and with them its locks. A replica that cannot reach the bus ends its
+sessions itself: it does not count then, and others take its lanes.
 """
 
 import asyncio
@@ -20,12 +21,17 @@ from services.chassis.topology import LaneSpec, lanes
 
 log = structlog.get_logger()
 LOOK_SECONDS = 0.25  # a dead owner's lane is noticed within about this time
+LOOK_DEADLINE_SECONDS = 10.0  # a database that does not answer must not look like a loop that does not turn
 LONGEST_PAUSE_SECONDS = 5.0
+BUS_AWAY_SECONDS = 5.0  # longer than a restart of the broker takes
 
 COUNT_REPLICAS = """
     SELECT count(DISTINCT application_name) FROM pg_stat_activity
     WHERE datname = current_database() AND starts_with(application_name, $1)"""
-HELD_LANES = "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND granted"
+# Other databases of the server have locks of their own.
+HELD_LANES = """
+    SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 
 class Ownership:
@@ -39,7 +45,7 @@ class Ownership:
         self._owned: dict[int, tuple[Lane, asyncio.Task[None]]] = {}
         self._scout: asyncpg.Connection[Any] | None = None
         self._stopping = asyncio.Event()
-        self.last_look = 0.0
+        self._bus_seen_at = self.last_look = asyncio.get_running_loop().time()
 
     @property
     def owned(self) -> list[int]:
@@ -49,18 +55,15 @@ class Ownership:
     async def run(self) -> None:
         """Look for lanes until `stop`; outages of the database only slow this down."""
         pause = LOOK_SECONDS
-        while not self._stopping.is_set():
-            try:
-                await self._look()
-                pause = LOOK_SECONDS
-            except Exception as error:
-                log.warning("looking for lanes failed", reason=repr(error))
-                await self._drop_scout()
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            self.last_look = asyncio.get_running_loop().time()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # noqa: S311 - spreads replicas
-                    await self._stopping.wait()
+        try:
+            while not self._stopping.is_set():
+                pause = LOOK_SECONDS if await self._looked() else min(2 * pause, LONGEST_PAUSE_SECONDS)
+                self.last_look = asyncio.get_running_loop().time()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # noqa: S311 - spreads replicas
+                        await self._stopping.wait()
+        finally:
+            self._drop_scout()
 
     async def stop(self) -> None:
         """Let every lane finish its batch and let go of it."""
@@ -68,12 +71,28 @@ class Ownership:
         for lane, _ in self._owned.values():
             lane.leave()
         await asyncio.gather(*(task for _, task in self._owned.values()), return_exceptions=True)
-        await self._drop_scout()
+        self._drop_scout()
 
     def nudge(self) -> None:
         """Make every lane look around, as after a reconnection."""
         for lane, _ in self._owned.values():
             lane.nudge()
+
+    async def _looked(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if self._runtime.nats.is_connected:
+            self._bus_seen_at = now
+        elif now - self._bus_seen_at > BUS_AWAY_SECONDS:
+            self._give_up_lanes()
+        try:
+            if self._runtime.nats.is_connected:
+                async with asyncio.timeout(LOOK_DEADLINE_SECONDS):
+                    await self._look()
+        except Exception as error:
+            log.warning("looking for lanes failed", reason=repr(error))
+            self._drop_scout()
+            return False
+        return True
 
     async def _look(self) -> None:
         scout = await self._scout_connection()
@@ -90,7 +109,8 @@ class Ownership:
         random.shuffle(free)
         for spec in free[: share - len(self._owned)]:
             scout = await self._scout_connection()
-            if await scout.fetchval("SELECT pg_try_advisory_lock($1, $2)", self._class, spec.number):
+            locked = await scout.fetchval("SELECT pg_try_advisory_lock($1, $2)", self._class, spec.number)
+            if locked and not self._stopping.is_set():
                 self._scout = None  # the lane keeps the connection that holds its lock
                 self._begin(spec, scout)
 
@@ -111,6 +131,12 @@ class Ownership:
             connection.terminate()
             self._owned.pop(lane.spec.number, None)
 
+    def _give_up_lanes(self) -> None:
+        # A lane that waits for the bus to publish cannot leave; its next owner publishes what it has committed.
+        for _, task in self._owned.values():
+            task.cancel()
+        self._drop_scout()
+
     def _let_one_go(self) -> None:
         number = max(self._owned)
         self._owned[number][0].leave()
@@ -120,7 +146,7 @@ class Ownership:
             self._scout = await database.connect(self._runtime.settings, name=self._runtime.connections_name)
         return self._scout
 
-    async def _drop_scout(self) -> None:
+    def _drop_scout(self) -> None:
         if self._scout is not None:
             self._scout.terminate()
             self._scout = None

@@ -6,6 +6,7 @@ never its head without its tail. Every message carries its id as Nats-Msg-Id: th
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 
 import structlog
@@ -27,6 +28,7 @@ class Publisher:
         self._prefix = connection.new_inbox()
         self._numbers = count(1)
         self._waiting: dict[str, tuple[_Wave, Outgoing]] = {}
+        self._back = asyncio.Event()
 
     async def start(self) -> None:
         """Listen for the broker's acknowledgements."""
@@ -37,11 +39,16 @@ class Publisher:
         missing, pause = list(messages), FIRST_PAUSE_SECONDS
         while missing:
             wave = _Wave(missing)
-            await self._send(wave)
-            missing = await self._wait(wave)
+            try:
+                await self._send(wave)
+                await self._wait(wave)
+            finally:
+                for token in wave.tokens:
+                    self._waiting.pop(token, None)
+            missing = [message for message in missing if message.message_id not in wave.acknowledged]
             if missing:
                 log.warning("publishing again", missing=len(missing), reason=wave.trouble)
-                await asyncio.sleep(pause)
+                await self._pause(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def answer(self, subject: str, payload: bytes) -> None:
@@ -51,7 +58,18 @@ class Publisher:
         except Exception as error:
             log.info("an answer was not sent", reason=repr(error))
 
+    def reconnected(self) -> None:
+        """Hear that the connection is a new one: acknowledgements that were under way do not come any more."""
+        for wave, _ in self._waiting.values():
+            wave.end("the connection broke")
+        self._back.set()
+        self._back = asyncio.Event()
+
     async def _send(self, wave: "_Wave") -> None:
+        if not self._connection.is_connected:
+            # The client would keep the whole wave for later, again at every attempt.
+            wave.end("the bus is away")
+            return
         for message in wave.messages:
             token = str(next(self._numbers))
             self._waiting[token] = (wave, message)
@@ -60,18 +78,20 @@ class Publisher:
             try:
                 await self._connection.publish(message.subject, message.payload, f"{self._prefix}.{token}", headers)
             except Exception as error:
-                wave.trouble = repr(error)
+                wave.end(repr(error))
                 return
 
-    async def _wait(self, wave: "_Wave") -> list[Outgoing]:
+    async def _wait(self, wave: "_Wave") -> None:
         try:
             async with asyncio.timeout(WAVE_TIMEOUT_SECONDS):
                 await wave.complete.wait()
         except TimeoutError:
             wave.trouble = wave.trouble or f"no acknowledgement within {WAVE_TIMEOUT_SECONDS} s"
-        for token in wave.tokens:
-            self._waiting.pop(token, None)
-        return [message for message in wave.messages if message.message_id not in wave.acknowledged]
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._back.wait()
 
     async def _acknowledged(self, msg: Msg) -> None:
         waiting = self._waiting.pop(msg.subject.rpartition(".")[2], None)
@@ -97,3 +117,8 @@ class _Wave:
         self.open = len(messages)
         self.complete = asyncio.Event()
         self.trouble: str | None = None
+
+    def end(self, trouble: str) -> None:
+        """Wait for nothing more."""
+        self.trouble = trouble
+        self.complete.set()

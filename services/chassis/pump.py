@@ -7,6 +7,7 @@ up, so the buffer fills while a batch is being handled.
 import json
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 from nats.aio.client import Client
@@ -16,13 +17,16 @@ from nats.aio.subscription import Subscription
 from services.chassis.received import Raw
 
 log = structlog.get_logger()
-PULL_SECONDS = 10  # an unused pull ends by then; a lost one is noticed a little later
-RESET_SECONDS = 5.0
+# An unused pull ends by then. Until it does, the broker gives messages to it, even if its sender is frozen and has lost
+# the lane: this bounds how long a former owner can be in the way.
+PULL_SECONDS = 3
+REQUEST_SECONDS = 5.0
+USED_UP = "408"  # how a pull ends that found nothing
 DELIVERED_TOKENS = 9  # $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>
 
 
 class Gap(Exception):
-    """The consumer's numbering jumped: a message went elsewhere. Whoever sees this resets the consumer."""
+    """A message of the consumer went elsewhere. Whoever sees this resets the consumer."""
 
 
 class Pump:
@@ -40,17 +44,14 @@ class Pump:
         self._inbox = ""
         self._expected = 1
         self._outstanding = 0
-        self._asked_at = 0.0
+        self._asked_at = self._checked_at = 0.0
         self._gap: str | None = None
+        self._refusal: str | None = None
 
     async def reset(self, now: float) -> None:
         """Begin again at the first message that was not acknowledged (ADR-60), with an empty buffer."""
         await self.stop()
-        subject = f"$JS.API.CONSUMER.RESET.{self._stream}.{self._consumer}"
-        reply = await self._connection.request(subject, b"", timeout=RESET_SECONDS)
-        answer = json.loads(reply.data or b"{}")
-        if "error" in answer or not reply.data:
-            raise ConnectionError(f"consumer {self._consumer} of {self._stream} cannot be reset: {answer}")
+        await self._request("RESET")
         self._expected = 1
         self._inbox = self._connection.new_inbox()
         self._subscription = await self._connection.subscribe(self._inbox, cb=self._delivered, pending_msgs_limit=-1)
@@ -66,13 +67,22 @@ class Pump:
             self._subscription = None
         self._buffer.clear()
         self._outstanding = 0
-        self._gap = None
+        self._gap = self._refusal = None
+
+    async def check(self, now: float) -> None:
+        """Notice a message that went elsewhere and that no other follows; for times when nothing comes."""
+        if now - self._checked_at < PULL_SECONDS or len(self._buffer) or not self._connection.is_connected:
+            return
+        self._checked_at = now
+        delivered = (await self._request("INFO"))["delivered"]["consumer_seq"]
+        if delivered >= self._expected and not self._buffer:
+            self._gap = f"delivery {delivered} of {self._consumer} did not come"
 
     async def ask(self, now: float) -> None:
         """Keep a pull open while there is room. `now` is the loop's clock, in seconds."""
         lost = self._outstanding and now - self._asked_at > PULL_SECONDS + 2
         room = self._size - len(self._buffer)
-        if (self._outstanding and not lost) or room < self._size // 2 or self._gap:
+        if not self._connection.is_connected or (self._outstanding and not lost) or room < self._size // 2 or self.ended:
             return
         self._outstanding, self._asked_at = room, now
         request = b'{"batch":%d,"expires":%d}' % (room, PULL_SECONDS * 1_000_000_000)
@@ -81,9 +91,14 @@ class Pump:
         )
 
     def take(self, limit: int) -> list[Raw]:
-        """Return buffered messages in order. Raises Gap when the buffer is used up and the next message is missing."""
+        """Return buffered messages in order.
+
+        When they are used up: raises Gap if the next message is missing, ConnectionError if the broker refuses to send.
+        """
         if not self._buffer and self._gap:
             raise Gap(self._gap)
+        if not self._buffer and self._refusal:
+            raise ConnectionError(f"consumer {self._consumer} of {self._stream} gives nothing: {self._refusal}")
         return [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
 
     def give_back(self, raws: Sequence[Raw]) -> None:
@@ -94,9 +109,20 @@ class Pump:
         return len(self._buffer)
 
     @property
-    def gap(self) -> bool:
-        """Say whether a message is known to be missing."""
-        return self._gap is not None
+    def ended(self) -> bool:
+        """Say whether nothing more will come without a reset."""
+        return self._gap is not None or self._refusal is not None
+
+    async def _request(self, what: str) -> dict[str, Any]:
+        subject = f"$JS.API.CONSUMER.{what}.{self._stream}.{self._consumer}"
+        if not self._connection.is_connected:
+            # The client would send it when the bus is back, when somebody else may own the lane.
+            raise ConnectionError("the bus is away")
+        reply = await self._connection.request(subject, b"", timeout=REQUEST_SECONDS)
+        answer: dict[str, Any] = json.loads(reply.data or b"{}")
+        if "error" in answer or not answer:
+            raise ConnectionError(f"consumer {self._consumer} of {self._stream} does not obey {what}: {answer}")
+        return answer
 
     async def _delivered(self, msg: Msg) -> None:
         if not msg.reply.startswith("$JS.ACK."):
@@ -115,8 +141,7 @@ class Pump:
 
     def _ended(self, msg: Msg) -> None:
         status = (msg.headers or {}).get("Status", "")
-        if status not in ("100",):
-            self._outstanding = 0
-            if status not in ("404", "408"):
-                log.info("a pull ended", consumer=self._consumer, status=status, headers=msg.headers)
+        self._outstanding = 0
+        if status != USED_UP:
+            self._refusal = f"{status} {(msg.headers or {}).get('Description', '')}"
         self._wake()

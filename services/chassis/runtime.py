@@ -1,7 +1,8 @@
 """What a running worker has at hand."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,11 +32,19 @@ class Runtime:
     journal: Journal
     publisher: Publisher
     clock: Callable[[], datetime] = utc_now
+    # One suspicious batch in hand at a time, over all lanes: when the process dies, it is clear of which.
+    suspicion: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def connections_name(self) -> str:
-        """Return the application_name of this replica's database sessions."""
+        """Return the application_name of the sessions that own lanes or look for some: they make it a replica."""
         return f"{replica_prefix(self.service.name)}{self.replica}"
+
+
+    @property
+    def queries_name(self) -> str:
+        """Return the application_name of the sessions that only read."""
+        return f"postkontor-queries/{self.service.name}/{self.replica}"
 
 
 def replica_prefix(service: str) -> str:

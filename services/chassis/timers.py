@@ -6,7 +6,7 @@ the observation then goes through a batch like a message. Dying in between loses
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -77,6 +77,10 @@ class Timers:
     def take(self, limit: int) -> list[Tick]:
         """Return wake-ups that are ready for a batch."""
         return [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
+
+    def give_back(self, ticks: Sequence[Tick]) -> None:
+        """Put wake-ups that were taken back to the front."""
+        self._ready.extendleft(reversed(ticks))
 
     def __len__(self) -> int:
         return len(self._ready)

@@ -13,10 +13,10 @@ from uuid import uuid4
 import asyncpg
 import structlog
 from faststream import FastStream
-from faststream.nats import NatsBroker
 from pydantic import ValidationError
 
 from services.chassis import database, health, logs, migrations, queries
+from services.chassis.bus import Bus
 from services.chassis.journal import Journal
 from services.chassis.ownership import Ownership
 from services.chassis.publisher import Publisher
@@ -36,7 +36,7 @@ class Worker:
 
     def __init__(self, service: Service, settings: Settings) -> None:
         self._service, self._settings = service, settings
-        self.broker = NatsBroker(
+        self.broker = Bus(
             settings.nats_url,
             name=f"postkontor-{service.name}",
             max_reconnect_attempts=-1,
@@ -46,8 +46,10 @@ class Worker:
             pending_size=PENDING_BYTES,
             reconnected_cb=self._reconnected,
             error_cb=self._bus_error,
+            closed_cb=self._bus_closed,
             logger=None,
         )
+        self.given_up = asyncio.Event()  # the bus has closed the connection for good, as for revoked credentials
         self.runtime: Runtime | None = None
         self.ownership: Ownership | None = None
         self._tasks: list[asyncio.Task[Any]] = []
@@ -61,7 +63,7 @@ class Worker:
         journal, publisher = Journal(service.name), Publisher(nats)
         await publisher.start()
         runtime = Runtime(service, settings, replica, nats, None, journal, publisher)  # type: ignore[arg-type]
-        runtime.pool = await database.pool(settings, name=runtime.connections_name)
+        runtime.pool = await database.pool(settings, name=runtime.queries_name)
         await self._require_schema(runtime)
         self.runtime, self.ownership = runtime, Ownership(runtime)
         for hook in service.on_start:
@@ -89,7 +91,10 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for hook in self._service.on_stop:
-            await hook()
+            try:
+                await hook()
+            except Exception:
+                log.exception("an end hook failed")
         if self._health is not None:
             server, task = self._health
             server.should_exit = True
@@ -117,11 +122,15 @@ class Worker:
 
     async def _reconnected(self) -> None:
         log.info("the bus is back")
-        if self.ownership is not None:
+        if self.runtime is not None and self.ownership is not None:
+            self.runtime.publisher.reconnected()
             self.ownership.nudge()
 
     async def _bus_error(self, error: Exception) -> None:
         log.warning("bus error", reason=f"{type(error).__name__}: {error}")
+
+    async def _bus_closed(self) -> None:
+        self.given_up.set()
 
 
 async def run(service: Service, settings: Settings) -> None:

@@ -74,12 +74,16 @@ CREATE TABLE {schema}.dead_letter (
     resolved_at timestamptz
 );
 
--- Messages that were in hand when a process died, written only after an unclean end.
+-- Batches that were in hand when a process died, by their first message. Written only after an unclean end.
+-- holder is the application_name of who has it in hand, null when nobody has.
 CREATE TABLE {schema}.suspect (
-    lane smallint PRIMARY KEY,
-    stream_seq bigint NOT NULL,
+    lane smallint NOT NULL,
+    first text NOT NULL,
     messages integer NOT NULL,
-    deaths integer NOT NULL
+    deaths integer NOT NULL,
+    holder text,
+    noted_at timestamptz NOT NULL,
+    PRIMARY KEY (lane, first)
 );
 
 -- Make the event log's weekly partitions up to two weeks ahead, and drop what is older than its time.
