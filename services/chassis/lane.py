@@ -38,9 +38,7 @@ class Lane:
         self._timers = Timers(runtime.service, runtime.journal, spec.number, runtime.clock, self._wake.set)
         self._seq = self._published = self._settled = 0
         self._reconnects = runtime.nats.stats["reconnects"]
-        self._caution = Caution(
-            runtime.journal, spec.number, runtime.connections_name, runtime.settings.batch_size
-        )
+        self._caution = Caution(runtime.journal, spec.number, runtime.connections_name, runtime.settings.batch_size)
         self.batches = self.messages = 0
 
     async def run(self) -> None:

@@ -8,6 +8,7 @@ sessions itself: it does not count then, and others take its lanes.
 import asyncio
 import random
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
@@ -24,6 +25,7 @@ LOOK_SECONDS = 0.25  # a dead owner's lane is noticed within about this time
 LOOK_DEADLINE_SECONDS = 10.0  # a database that does not answer must not look like a loop that does not turn
 LONGEST_PAUSE_SECONDS = 5.0
 BUS_AWAY_SECONDS = 5.0  # longer than a restart of the broker takes
+GIVE_UP_SECONDS = 1.0
 
 COUNT_REPLICAS = """
     SELECT count(DISTINCT application_name) FROM pg_stat_activity
@@ -34,6 +36,13 @@ HELD_LANES = """
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    lane: Lane
+    connection: "asyncpg.Connection[Any]"
+    task: "asyncio.Task[None]"
+
+
 class Ownership:
     """Takes and lets go of lanes until stopped."""
 
@@ -42,7 +51,7 @@ class Ownership:
         self._specs = lanes(runtime.service.name, runtime.settings.partitions)
         # The lock's first half names the service, the second the lane.
         self._class = crc32(f"postkontor.{runtime.service.name}".encode()) & 0x7FFFFFFF
-        self._owned: dict[int, tuple[Lane, asyncio.Task[None]]] = {}
+        self._owned: dict[int, _Owned] = {}
         self._scout: asyncpg.Connection[Any] | None = None
         self._stopping = asyncio.Event()
         self._bus_seen_at = self.last_look = asyncio.get_running_loop().time()
@@ -65,18 +74,23 @@ class Ownership:
         finally:
             self._drop_scout()
 
-    async def stop(self) -> None:
-        """Let every lane finish its batch and let go of it."""
+    async def stop(self, seconds: float) -> None:
+        """Let every lane finish its batch and let go of it, for so long at most."""
         self._stopping.set()
-        for lane, _ in self._owned.values():
-            lane.leave()
-        await asyncio.gather(*(task for _, task in self._owned.values()), return_exceptions=True)
+        for owned in self._owned.values():
+            owned.lane.leave()
+        tasks = [owned.task for owned in self._owned.values()]
+        _, unfinished = await asyncio.wait(tasks, timeout=seconds) if tasks else (set(), set())
+        if unfinished:
+            log.warning("not everything was finished in time; nothing is lost, another owner takes it up")
+            self._give_up_lanes()
+            await asyncio.wait(unfinished, timeout=GIVE_UP_SECONDS)
         self._drop_scout()
 
     def nudge(self) -> None:
         """Make every lane look around, as after a reconnection."""
-        for lane, _ in self._owned.values():
-            lane.nudge()
+        for owned in self._owned.values():
+            owned.lane.nudge()
 
     async def _looked(self) -> bool:
         now = asyncio.get_running_loop().time()
@@ -117,7 +131,7 @@ class Ownership:
     def _begin(self, spec: LaneSpec, connection: "asyncpg.Connection[Any]") -> None:
         lane = Lane(self._runtime, spec, connection)
         task = asyncio.create_task(self._own(lane, connection), name=f"lane-{spec.consumer}")
-        self._owned[spec.number] = (lane, task)
+        self._owned[spec.number] = _Owned(lane, connection, task)
 
     async def _own(self, lane: Lane, connection: "asyncpg.Connection[Any]") -> None:
         try:
@@ -133,13 +147,14 @@ class Ownership:
 
     def _give_up_lanes(self) -> None:
         # A lane that waits for the bus to publish cannot leave; its next owner publishes what it has committed.
-        for _, task in self._owned.values():
-            task.cancel()
+        for owned in self._owned.values():
+            owned.connection.terminate()  # first: a cancelled transaction would ask a silent database to roll back
+            owned.task.cancel()
         self._drop_scout()
 
     def _let_one_go(self) -> None:
         number = max(self._owned)
-        self._owned[number][0].leave()
+        self._owned[number].lane.leave()
 
     async def _scout_connection(self) -> "asyncpg.Connection[Any]":
         if self._scout is None or self._scout.is_closed():

@@ -82,7 +82,9 @@ class Pump:
         """Keep a pull open while there is room. `now` is the loop's clock, in seconds."""
         lost = self._outstanding and now - self._asked_at > PULL_SECONDS + 2
         room = self._size - len(self._buffer)
-        if not self._connection.is_connected or (self._outstanding and not lost) or room < self._size // 2 or self.ended:
+        if (self._outstanding and not lost) or room < self._size // 2:
+            return
+        if self.ended or not self._connection.is_connected:
             return
         self._outstanding, self._asked_at = room, now
         request = b'{"batch":%d,"expires":%d}' % (room, PULL_SECONDS * 1_000_000_000)

@@ -40,7 +40,6 @@ class Runtime:
         """Return the application_name of the sessions that own lanes or look for some: they make it a replica."""
         return f"{replica_prefix(self.service.name)}{self.replica}"
 
-
     @property
     def queries_name(self) -> str:
         """Return the application_name of the sessions that only read."""

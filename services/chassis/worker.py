@@ -54,6 +54,7 @@ class Worker:
         self.ownership: Ownership | None = None
         self._tasks: list[asyncio.Task[Any]] = []
         self._health: Any = None
+        self._stopping = False
 
     async def start(self) -> None:
         """Connect and begin to look for lanes."""
@@ -82,11 +83,8 @@ class Worker:
         """Finish the batches in hand, publish, let go of the lanes, close."""
         if self.runtime is None or self.ownership is None:
             return
-        try:
-            async with asyncio.timeout(self._settings.drain_seconds):
-                await self.ownership.stop()
-        except TimeoutError:
-            log.warning("not everything was finished in time; nothing is lost, another owner takes it up")
+        self._stopping = True
+        await self.ownership.stop(self._settings.drain_seconds)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -130,7 +128,8 @@ class Worker:
         log.warning("bus error", reason=f"{type(error).__name__}: {error}")
 
     async def _bus_closed(self) -> None:
-        self.given_up.set()
+        if not self._stopping:
+            self.given_up.set()
 
 
 async def run(service: Service, settings: Settings) -> None:
@@ -139,7 +138,19 @@ async def run(service: Service, settings: Settings) -> None:
     app = FastStream(worker.broker, logger=None)
     app.after_startup(worker.start)
     app.on_shutdown(worker.stop)
-    await app.run()
+    watching = asyncio.create_task(_end_with(worker, app), name="given-up")
+    try:
+        await app.run()
+    finally:
+        watching.cancel()
+    if worker.given_up.is_set():
+        raise ConnectionError("the bus has closed the connection for good")
+
+
+async def _end_with(worker: Worker, app: FastStream) -> None:
+    # Nobody else would restart a process that runs and can never hear anything again.
+    await worker.given_up.wait()
+    app.exit()
 
 
 async def migrate(service: Service, settings: Settings) -> list[str]:

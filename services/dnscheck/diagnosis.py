@@ -90,6 +90,8 @@ class Hop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TxtObservation:
+    """What one attempt at the proof saw, of every server, and where it may have gone instead."""
+
     domain: str
     name: str
     delegation: Delegation
@@ -102,6 +104,8 @@ class TxtObservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MxObservation:
+    """What one attempt at the MX records saw, of every server."""
+
     domain: str
     delegation: Delegation
     answers: tuple[ServerAnswer, ...] = ()
@@ -122,6 +126,8 @@ class ExpectedTxt:
 
 @dataclass(frozen=True, slots=True, order=True)
 class MxRecord:
+    """One mail server of a domain; the lowest preference is tried first."""
+
     preference: int
     host: str
 
@@ -142,6 +148,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
+    """What an attempt at the proof means, and what to do: one code, its evidence, two languages."""
+
     kind: Kind
     code: Code
     asked: tuple[Asked, ...]
@@ -154,6 +162,8 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MxDiagnosis:
+    """What a look at the MX records means, and which records to set."""
+
     state: MxState
     code: MxCode
     asked: tuple[Asked, ...]

@@ -77,9 +77,11 @@ class Budget:
     asked: list[ServerAnswer] = field(default_factory=list)  # every question of the walks, for the diagnosis
 
     def remaining_seconds(self) -> float:
+        """Return how long the attempt may go on; not above zero when its time is up."""
         return self.ends_at - asyncio.get_running_loop().time()
 
     def take_query(self) -> bool:
+        """Spend one query; False when none is left or the time is up."""
         if self.queries <= 0 or self.remaining_seconds() <= 0:
             return False
         self.queries -= 1
@@ -95,6 +97,7 @@ class ZoneServers:
     expires_at: float = 0.0  # event loop time
 
     def addresses(self) -> list[tuple[NameServer, str]]:
+        """Return every address that may be asked, with its server."""
         return [(server, address) for server in self.servers for address in server.addresses]
 
 
@@ -300,6 +303,7 @@ def find_cut(message: Message, zone: Name, name: Name) -> RRset | None:
 
 
 def name_text(name: Name) -> str:
+    """Write a name as the rest of Postkontor does: lower case, without the final dot."""
     return name.to_text(omit_final_dot=True).lower()
 
 

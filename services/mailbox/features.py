@@ -64,7 +64,7 @@ def opened(domain: Domain | None, account: str, name: str, domain_id: UUID) -> D
         return domain
     if domain.state == "open":
         return replace(domain, domain_id=domain_id, revision=domain.revision + 1)
-    return Domain(account, name, domain_id, epoch=domain.epoch + 1, revision=domain.revision + 1, tally=domain.tally)
+    return Domain(account, name, domain_id, epoch=domain.epoch, revision=domain.revision + 1)
 
 
 def closed(domain: Domain | None, account: str, name: str, domain_id: UUID) -> Domain | Tally:

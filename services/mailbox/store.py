@@ -28,12 +28,22 @@ MAILBOX_COLUMNS = """
 DOMAIN_COLUMNS = """
     account, domain, domain_id, state, features, epoch, mailboxes, aliases, own_settings, revision"""
 
+_MAILBOX_ROWS = """FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+        $9::bigint[], $10::bigint[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::boolean[],
+        $16::text[], $17::bigint[], $18::text[], $19::timestamptz[], $20::timestamptz[],
+        $21::timestamptz[], $22::bigint[], $23::text[]
+    ) AS r (
+        address, account, domain, first_name, last_name, state, plan, price_cents, mail_bytes, cloud_bytes, groupware,
+        catalogue, aliases, forwardings, keep_copy, own_features, own_epoch, blocked_senders, created_at, updated_at,
+        deleted_at, revision, password_hash)"""
+
 # Mailboxes, without their passwords.
 _LOAD_MAILBOXES = f"""
     SELECT {MAILBOX_COLUMNS} FROM mailbox.mailbox WHERE address = ANY($1::text[]) ORDER BY address FOR UPDATE"""  # noqa: S608
 
 # New mailboxes. A row that another lane has written meanwhile is a unique violation: the batch begins again.
-_INSERT_MAILBOXES = """
+_INSERT_MAILBOXES = f"""
     INSERT INTO mailbox.mailbox (
         address, account, domain, first_name, last_name, state, plan, price_cents, mail_bytes, cloud_bytes, groupware,
         catalogue, aliases, forwardings, keep_copy, own_features, own_epoch, blocked_senders, created_at, updated_at,
@@ -44,18 +54,10 @@ _INSERT_MAILBOXES = """
         string_to_array(r.forwardings, E'\\n'), r.keep_copy, string_to_array(r.own_features, E'\\n'), r.own_epoch,
         string_to_array(r.blocked_senders, E'\\n'), r.created_at, r.updated_at, r.deleted_at, r.revision,
         r.password_hash
-    FROM unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-        $9::bigint[], $10::bigint[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::boolean[],
-        $16::text[], $17::bigint[], $18::text[], $19::timestamptz[], $20::timestamptz[],
-        $21::timestamptz[], $22::bigint[], $23::text[]
-    ) AS r (
-        address, account, domain, first_name, last_name, state, plan, price_cents, mail_bytes, cloud_bytes, groupware,
-        catalogue, aliases, forwardings, keep_copy, own_features, own_epoch, blocked_senders, created_at, updated_at,
-        deleted_at, revision, password_hash)"""
+    {_MAILBOX_ROWS}"""
 
 # Mailboxes that changed; the password only where there is a new one, and none for the deleted.
-_UPDATE_MAILBOXES = """
+_UPDATE_MAILBOXES = f"""
     UPDATE mailbox.mailbox AS m SET
         account = r.account, domain = r.domain, first_name = r.first_name, last_name = r.last_name, state = r.state,
         plan = r.plan, price_cents = r.price_cents, mail_bytes = r.mail_bytes, cloud_bytes = r.cloud_bytes,
@@ -65,16 +67,8 @@ _UPDATE_MAILBOXES = """
         blocked_senders = string_to_array(r.blocked_senders, E'\\n'), created_at = r.created_at,
         updated_at = r.updated_at, deleted_at = r.deleted_at, revision = r.revision,
         password_hash = CASE WHEN r.state <> 'deleted' THEN coalesce(r.password_hash, m.password_hash) END
-    FROM unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-        $9::bigint[], $10::bigint[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::boolean[],
-        $16::text[], $17::bigint[], $18::text[], $19::timestamptz[], $20::timestamptz[],
-        $21::timestamptz[], $22::bigint[], $23::text[]
-    ) AS r (
-        address, account, domain, first_name, last_name, state, plan, price_cents, mail_bytes, cloud_bytes, groupware,
-        catalogue, aliases, forwardings, keep_copy, own_features, own_epoch, blocked_senders, created_at, updated_at,
-        deleted_at, revision, password_hash)
-    WHERE m.address = r.address"""
+    {_MAILBOX_ROWS}
+    WHERE m.address = r.address"""  # noqa: S608
 
 # Who has some addresses, or had them last. One statement, so one snapshot; nothing is locked, because a take that
 # another lane was faster with ends at the constraint address_taken.

@@ -51,9 +51,9 @@ OWN_ROOMS = {
 }
 
 CHASSIS = {
-    "__init__.py", "batch.py", "book.py", "database.py", "fates.py", "health.py", "journal.py", "lane.py", "logs.py",
-    "migrations", "migrations.py", "ownership.py", "publisher.py", "pump.py", "queries.py", "received.py",
-    "runtime.py", "service.py", "settings.py", "timers.py", "topology.py", "worker.py",
+    "__init__.py", "batch.py", "book.py", "bus.py", "caution.py", "database.py", "fates.py", "health.py", "journal.py",
+    "lane.py", "logs.py", "migrations", "migrations.py", "ownership.py", "publisher.py", "pump.py", "queries.py",
+    "received.py", "runtime.py", "service.py", "settings.py", "timers.py", "topology.py", "worker.py",
 }  # fmt: skip
 
 # What other programs must install to import these two packages.
@@ -117,6 +117,15 @@ def test_newcomers_page_names_every_room(repository: Path, service: str) -> None
     rooms = ({"handlers.py", "rules.py", "store.py"} | set(OWN_ROOMS[service])) - {"__init__.py"}
     unnamed = [room for room in sorted(rooms) if room not in page]
     assert not unnamed, f"services/{service}/__init__.py says nothing of {unnamed}"
+
+
+def test_chassis_page_names_every_file(repository: Path) -> None:
+    page = (repository / "services" / "chassis" / "__init__.py").read_text()
+    listed = {
+        word for names in re.findall(r"^    ([a-z]+(?:, [a-z]+)*) ", page, re.MULTILINE) for word in names.split(", ")
+    }
+    unlisted = {name.removesuffix(".py") for name in CHASSIS} - {"__init__"} - listed
+    assert not unlisted, f"services/chassis/__init__.py says nothing of {sorted(unlisted)}"
 
 
 @pytest.mark.parametrize("service", ["chassis", *SERVICES])

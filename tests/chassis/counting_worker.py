@@ -54,7 +54,8 @@ class Tallies:
 
     async def load(self, conn: Any, keys: list[str]) -> dict[str, Tally]:
         rows = await conn.fetch(
-            "SELECT address, count, seen FROM mailbox.tally WHERE address = ANY($1::text[]) ORDER BY address FOR UPDATE",
+            "SELECT address, count, seen FROM mailbox.tally"
+            " WHERE address = ANY($1::text[]) ORDER BY address FOR UPDATE",
             keys,
         )
         return {row["address"]: Tally(row["address"], row["count"], tuple(row["seen"])) for row in rows}

@@ -21,7 +21,7 @@ def order(*addresses):
     return SetMailboxFeatures(addresses=addresses, features=())
 
 
-def message(model, *, id=None, type=TYPE, account="nordwind"):
+def message(model, *, id=None, type=TYPE, account="nordwind"):  # noqa: A002
     return encode(message_id=id or uuid7(), type=type, source="test", time=utc_now(), account=account, data=model)
 
 

@@ -24,8 +24,6 @@ ANNA = Mailbox(
     catalogue="2027-01", created_at=NOW, updated_at=NOW, revision=4,
 )  # fmt: skip
 STAGES = {"absent", "active", "suspended", "deleted"}
-    verb for verb in get_args(Verb) if verb.startswith(("rename", "set", "change", "add", "remove", "block", "un"))
-}
 
 
 def codes(decision: object) -> list[str]:

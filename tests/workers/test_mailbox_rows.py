@@ -421,119 +421,46 @@ async def compare_features(connection: Any, model: Model, account: str) -> None:
         assert (target.features.on, target.features.origin) == (inherited if own is None else (own, "mailbox"))
 
 
+async def test_a_mailbox_made_and_deleted_in_one_batch_is_in_quarantine(connection: Any) -> None:
+    made = create("nordwind", ADDRESSES[0], "mail")(Model(), BEGIN)
+    deletion = ("nordwind", mailbox.DeleteMailbox(address=ADDRESSES[0]))
+    await handle(connection, [received(*made), received(*deletion)], BEGIN)
+    other = create("suedwind", ADDRESSES[0], "mail")(Model(), BEGIN)
+    (refused,) = await handle(connection, [received(*other)], BEGIN + timedelta(days=29))
+    assert codes_of(refused) == ["address_quarantined"]
+    (done,) = await handle(connection, [received(*other)], BEGIN + timedelta(days=30))
+    assert codes_of(done) == []
+
+
+async def test_a_password_is_written_once_and_erased_with_its_mailbox(connection: Any) -> None:
+    async def stored() -> str | None:
+        return await connection.fetchval("SELECT password_hash FROM mailbox.mailbox")
+
+    await handle(connection, [received(*create("nordwind", ADDRESSES[0], "mail")(Model(), BEGIN))], BEGIN)
+    assert await stored() == HASH
+    rename = mailbox.RenamePerson(address=ADDRESSES[0], first_name="Anna", last_name="Berg")
+    await handle(connection, [received("nordwind", rename)], BEGIN)
+    assert await stored() == HASH
+    other_hash = HASH.replace("x", "y")
+    change = mailbox.SetMailboxPassword(address=ADDRESSES[0], password_hash=other_hash)
+    await handle(connection, [received("nordwind", change), received("nordwind", rename)], BEGIN)
+    assert await stored() == other_hash
+    await handle(connection, [received("nordwind", mailbox.DeleteMailbox(address=ADDRESSES[0]))], BEGIN)
+    assert await stored() is None
+
+
+async def test_a_batch_of_new_mailboxes_costs_six_statements_whatever_its_size(connection: Any) -> None:
+    orders = [create("nordwind", f"m{number}@a.example", "mail")(Model(), BEGIN) for number in range(200)]
+    await handle(connection, [received(*orders[0])], BEGIN)
+    statements: list[str] = []
+    connection.add_query_logger(lambda query: statements.append(query.query))
+    await handle(connection, [received(*order) for order in orders[1:]], BEGIN)
+    assert sum("mailbox." in statement for statement in statements) == 6
+    assert await connection.fetchval("SELECT mailboxes FROM mailbox.domain") == 200
+
+
 def codes_of(fate: Fate) -> list[str]:
     if isinstance(fate, Refused):
         return [finding.code for finding in fate.refusal.findings]
     assert isinstance(fate, Done)
     return []
-
-
-# --- rows that cannot be ----------------------------------------------------------------------------------------
-
-GOOD = {
-    "mailbox.mailbox": (
-        "INSERT INTO mailbox.mailbox (address, account, domain, first_name, last_name, state, plan, price_cents,"
-        " mail_bytes, cloud_bytes, groupware, catalogue, password_hash, aliases, forwardings, keep_copy, own_features,"
-        " own_epoch, blocked_senders, created_at, updated_at, deleted_at, revision)",
-        {
-            "address": "'x@y.example'", "account": "'nordwind'", "domain": "'y.example'", "first_name": "'A'",
-            "last_name": "'B'", "state": "'active'", "plan": "'mail'", "price_cents": "100", "mail_bytes": "1",
-            "cloud_bytes": "0", "groupware": "false", "catalogue": "'1'", "password_hash": "'{ARGON2ID}$'",
-            "aliases": "'{}'", "forwardings": "'{}'", "keep_copy": "true", "own_features": "NULL", "own_epoch": "0",
-            "blocked_senders": "'{}'", "created_at": "now()", "updated_at": "now()", "deleted_at": "NULL",
-            "revision": "1",
-        },
-    ),
-    "mailbox.domain": (
-        "INSERT INTO mailbox.domain (account, domain, domain_id, state, features, epoch, mailboxes, aliases,"
-        " own_settings, revision)",
-        {
-            "account": "'nordwind'", "domain": "'y.example'", "domain_id": "gen_random_uuid()", "state": "'open'",
-            "features": "NULL", "epoch": "0", "mailboxes": "0", "aliases": "0", "own_settings": "0", "revision": "1",
-        },
-    ),
-    "mailbox.account": (
-        "INSERT INTO mailbox.account (account_id, state, package, self_service, revision)",
-        {"account_id": "'x'", "state": "'active'", "package": "'gold'", "self_service": "true", "revision": "1"},
-    ),
-    "mailbox.address": (
-        "INSERT INTO mailbox.address (address, mailbox, account)",
-        {"address": "'x@y.example'", "mailbox": "'x@y.example'", "account": "'nordwind'"},
-    ),
-    "mailbox.quarantine": (
-        "INSERT INTO mailbox.quarantine (address, mailbox, account, released_at)",
-        {"address": "'x@y.example'", "mailbox": "'x@y.example'", "account": "'nordwind'", "released_at": "now()"},
-    ),
-    "mailbox.account_groups": (
-        "INSERT INTO mailbox.account_groups (account, revision)", {"account": "'x'", "revision": "1"},
-    ),
-    "mailbox.mail_group": (
-        "INSERT INTO mailbox.mail_group (account, name, members, revision)",
-        {"account": "'x'", "name": "'board'", "members": "'{}'", "revision": "1"},
-    ),
-}  # fmt: skip
-
-DELETED = {"state": "'deleted'", "deleted_at": "now()", "password_hash": "NULL"}
-BAD: list[tuple[str, dict[str, str], str]] = [
-    ("mailbox.mailbox", {"state": "'asleep'"}, "mailbox_state"),
-    ("mailbox.mailbox", {"price_cents": "-1"}, "mailbox_price"),
-    ("mailbox.mailbox", {"mail_bytes": "-1"}, "mailbox_mail_bytes"),
-    ("mailbox.mailbox", {"cloud_bytes": "-1"}, "mailbox_cloud_bytes"),
-    ("mailbox.mailbox", {"own_features": "'{magic}'"}, "mailbox_own_features"),
-    ("mailbox.mailbox", {"own_epoch": "-1"}, "mailbox_own_epoch"),
-    ("mailbox.mailbox", {"revision": "0"}, "mailbox_revision"),
-    ("mailbox.mailbox", {"domain": "'z.example'"}, "mailbox_domain_of_address"),
-    ("mailbox.mailbox", {"address": "'X@y.example'"}, "mailbox_domain_of_address"),
-    ("mailbox.mailbox", {"deleted_at": "now()"}, "mailbox_deleted_at"),
-    ("mailbox.mailbox", {"password_hash": "NULL"}, "mailbox_password_hash"),
-    ("mailbox.mailbox", {**DELETED, "password_hash": "'{ARGON2ID}$'"}, "mailbox_password_hash"),
-    ("mailbox.mailbox", {"password_hash": "'secret'"}, "mailbox_password_scheme"),
-    ("mailbox.mailbox", {**DELETED, "aliases": "'{a@y.example}'"}, "mailbox_deleted_owns_nothing"),
-    ("mailbox.mailbox", {"keep_copy": "false"}, "mailbox_mail_goes_somewhere"),
-    ("mailbox.mailbox", {"forwardings": "'{x@y.example}'"}, "forwarding_loop"),
-    ("mailbox.mailbox", {"forwardings": "'{a@y.example}'", "aliases": "'{a@y.example}'"}, "forwarding_loop"),
-    ("mailbox.domain", {"state": "'ajar'"}, "domain_state"),
-    ("mailbox.domain", {"features": "'{magic}'"}, "domain_features"),
-    ("mailbox.domain", {"epoch": "-1"}, "domain_epoch"),
-    ("mailbox.domain", {"mailboxes": "-1"}, "domain_mailboxes"),
-    ("mailbox.domain", {"aliases": "-1"}, "domain_aliases"),
-    ("mailbox.domain", {"own_settings": "-1"}, "domain_own_settings"),
-    ("mailbox.domain", {"own_settings": "1"}, "domain_own_settings_within_mailboxes"),
-    ("mailbox.domain", {"revision": "0"}, "domain_revision"),
-    ("mailbox.account", {"state": "'gone'"}, "account_state"),
-    ("mailbox.account", {"revision": "0"}, "account_revision"),
-    ("mailbox.account_groups", {"revision": "0"}, "account_groups_revision"),
-    ("mailbox.mail_group", {"name": "''"}, "mail_group_name"),
-    ("mailbox.mail_group", {"revision": "0"}, "mail_group_revision"),
-]
-KEYS = {
-    "mailbox.mailbox": "mailbox_pk",
-    "mailbox.domain": "domain_pk",
-    "mailbox.account": "account_pk",
-    "mailbox.address": "address_taken",
-    "mailbox.quarantine": "quarantine_pk",
-    "mailbox.account_groups": "account_groups_pk",
-    "mailbox.mail_group": "group_exists",
-}
-
-
-async def insert(connection: Any, table: str, changes: dict[str, str]) -> None:
-    statement, columns = GOOD[table]
-    await connection.execute(f"{statement} VALUES ({', '.join((columns | changes).values())})")
-
-
-@pytest.mark.parametrize(("table", "changes", "constraint"), BAD)
-async def test_an_impossible_row_is_refused_by_name(
-    connection: Any, table: str, changes: dict[str, str], constraint: str
-) -> None:
-    with pytest.raises(asyncpg.CheckViolationError) as refused:
-        await insert(connection, table, changes)
-    assert refused.value.constraint_name == constraint
-
-
-@pytest.mark.parametrize("table", sorted(GOOD))
-async def test_a_row_is_there_once(connection: Any, table: str) -> None:
-    await insert(connection, table, {})
-    with pytest.raises(asyncpg.UniqueViolationError) as refused:
-        await insert(connection, table, {})
-    assert refused.value.constraint_name == KEYS[table]
