@@ -7,15 +7,18 @@ import asyncpg
 from services.chassis.settings import Settings
 
 COMMAND_TIMEOUT_SECONDS = 30
+# Lanes look rows up by key, with statements prepared once. A plan made while a table was empty reads the whole table,
+# and would go on doing so when it has millions of rows.
+LANE_SESSION = {"enable_seqscan": "off"}
 
 
 async def connect(settings: Settings, *, name: str) -> "asyncpg.Connection[Any]":
-    """Open a connection. `name` shows in pg_stat_activity: replicas count each other there."""
+    """Open a lane's connection. `name` shows in pg_stat_activity: replicas count each other there."""
     return await asyncpg.connect(
         settings.database_url.get_secret_value(),
         command_timeout=COMMAND_TIMEOUT_SECONDS,
         timeout=5,
-        server_settings=_session(name),
+        server_settings=_session(name) | LANE_SESSION,
     )
 
 

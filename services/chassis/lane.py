@@ -116,7 +116,7 @@ class Lane:
         if self._settled < self._published:
             await journal.settle(self._connection, lane, self._published)
             self._settled = self._published
-        await self._pump.check(self._loop_time())
+        await self._pump.check()
 
     # --- a batch -------------------------------------------------------------------------------------------------
 

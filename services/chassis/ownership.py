@@ -24,7 +24,7 @@ log = structlog.get_logger()
 LOOK_SECONDS = 0.25  # a dead owner's lane is noticed within about this time
 LOOK_DEADLINE_SECONDS = 10.0  # a database that does not answer must not look like a loop that does not turn
 LONGEST_PAUSE_SECONDS = 5.0
-BUS_AWAY_SECONDS = 5.0  # longer than a restart of the broker takes
+BUS_AWAY_SECONDS = 3.0  # longer than a restart of the broker takes
 GIVE_UP_SECONDS = 1.0
 
 COUNT_REPLICAS = """
@@ -34,6 +34,11 @@ COUNT_REPLICAS = """
 HELD_LANES = """
     SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+
+
+def lock_class(service: str) -> int:
+    """Return the first half of a lane's lock, which names the service; the second half is the lane's number."""
+    return crc32(f"postkontor.{service}".encode()) & 0x7FFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,7 @@ class Ownership:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._specs = lanes(runtime.service.name, runtime.settings.partitions)
-        # The lock's first half names the service, the second the lane.
-        self._class = crc32(f"postkontor.{runtime.service.name}".encode()) & 0x7FFFFFFF
+        self._class = lock_class(runtime.service.name)
         self._owned: dict[int, _Owned] = {}
         self._scout: asyncpg.Connection[Any] | None = None
         self._stopping = asyncio.Event()

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 # An unused pull ends by then. Until it does, the broker gives messages to it, even if its sender is frozen and has lost
 # the lane: this bounds how long a former owner can be in the way.
 PULL_SECONDS = 3
-REQUEST_SECONDS = 5.0
+REQUEST_SECONDS = 3.0  # about a consumer that is gone the broker says nothing at all
 USED_UP = "408"  # how a pull ends that found nothing
 DELIVERED_TOKENS = 9  # $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>
 
@@ -44,7 +44,7 @@ class Pump:
         self._inbox = ""
         self._expected = 1
         self._outstanding = 0
-        self._asked_at = self._checked_at = 0.0
+        self._asked_at = 0.0
         self._gap: str | None = None
         self._refusal: str | None = None
 
@@ -69,11 +69,10 @@ class Pump:
         self._outstanding = 0
         self._gap = self._refusal = None
 
-    async def check(self, now: float) -> None:
+    async def check(self) -> None:
         """Notice a message that went elsewhere and that no other follows; for times when nothing comes."""
-        if now - self._checked_at < PULL_SECONDS or len(self._buffer) or not self._connection.is_connected:
+        if not self._connection.is_connected:
             return
-        self._checked_at = now
         delivered = (await self._request("INFO"))["delivered"]["consumer_seq"]
         if delivered >= self._expected and not self._buffer:
             self._gap = f"delivery {delivered} of {self._consumer} did not come"

@@ -28,6 +28,7 @@ MAILBOX_COLUMNS = """
 DOMAIN_COLUMNS = """
     account, domain, domain_id, state, features, epoch, mailboxes, aliases, own_settings, revision"""
 
+# The columns of some mailboxes as rows, for both ways of writing them.
 _MAILBOX_ROWS = """FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
         $9::bigint[], $10::bigint[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::boolean[],

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,11 @@ from contracts.ids import uuid7
 from contracts.mailbox_v1 import DeleteGroup, SetMailboxFeatures
 from contracts.messages import REGISTRY
 from deploy.devstack.nats import NatsServer
+from deploy.devstack.ports import LOOPBACK, free_port
 from deploy.devstack.postgres import PostgresServer
 from deploy.devstack.processes import WorkerProcess
 from services.chassis import topology, worker
+from services.chassis.ownership import lock_class
 from services.chassis.runtime import utc_now
 from services.chassis.settings import Settings
 
@@ -52,6 +55,37 @@ class RefusingServer(NatsServer):
         if self.refuses:
             with self._configuration.open("a") as file:
                 file.write('authorization { user: nobody, password: "unknown" }\n')
+
+
+class Cable:
+    """One worker's way to the broker, which can be pulled out."""
+
+    def __init__(self, broker_port: int) -> None:
+        self._broker_port = broker_port
+        self._writers: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server | None = None
+        self.port = free_port()
+
+    async def plug_in(self) -> None:
+        self._server = await asyncio.start_server(self._connected, LOOPBACK, self.port)
+
+    async def pull_out(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(LOOPBACK, self._broker_port)
+        self._writers += [writer, far_writer]
+        await asyncio.gather(self._pass_on(reader, far_writer), self._pass_on(far_reader, writer))
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while chunk := await reader.read(65536):
+                writer.write(chunk)
+            writer.close()
 
 
 @dataclass
@@ -78,6 +112,15 @@ class Stand:
         started.launch()
         self.replicas.append(started)
         return started
+
+    async def clear(self) -> None:
+        """End every replica, and what would make the next ones do something by themselves."""
+        for replica in self.replicas:
+            if replica.alive:
+                replica.signal(signal.SIGCONT)
+                await replica.kill()
+        self.replicas.clear()
+        await self.fetch("DELETE FROM mailbox.timer")
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
         """Read from the database; nothing while it is away."""
@@ -197,7 +240,10 @@ class Load:
             await self.stand.publish(account, order(f"box@{account}.de"), id_)
 
     async def _handled(self) -> int:
-        rows = await self.stand.fetch("SELECT count(*) FROM mailbox.inbox WHERE account = ANY($1)", self.accounts)
+        rows = await self.stand.fetch(
+            "SELECT count(*) FROM mailbox.inbox WHERE account = ANY($1) AND type = 'mailbox.set-mailbox-features.v1'",
+            self.accounts,
+        )
         return rows[0][0] if rows else 0
 
 
@@ -221,8 +267,15 @@ async def events(client: Client, since: int) -> list[dict[str, Any]]:
     return found
 
 
+async def connect(url: str) -> Client:
+    async def silent(error: Exception) -> None:
+        """The tests make these errors themselves."""
+
+    return await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=silent, pending_size=0)
+
+
 @pytest_asyncio.fixture(scope="module")
-async def servers(tmp_path_factory, counting, eventually):
+async def stand(tmp_path_factory, counting, eventually):
     directory = tmp_path_factory.mktemp("crash")
     nats_server = RefusingServer(directory / "nats", sync_always=False)
     postgres = PostgresServer(directory / "postgres")
@@ -233,27 +286,11 @@ async def servers(tmp_path_factory, counting, eventually):
     connection = await asyncpg.connect(postgres.dsn())
     await connection.execute(counting.SETUP)
     await connection.close()
-
-    async def silent(error: Exception) -> None:
-        """The tests make these errors themselves."""
-
-    client = await nats.connect(
-        nats_server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=silent, pending_size=0
-    )
-    yield Stand(directory, nats_server, postgres, client, eventually)
-    await client.close()
+    stand = Stand(directory, nats_server, postgres, await connect(nats_server.url), eventually)
+    yield stand
+    await stand.clear()
+    await stand.client.close()
     await asyncio.gather(nats_server.stop(), postgres.stop())
-
-
-@pytest_asyncio.fixture
-async def stand(servers):
-    yield servers
-    for replica in servers.replicas:
-        if replica.alive:
-            replica.signal(signal.SIGCONT)
-            await replica.kill()
-    servers.replicas.clear()
-    await servers.fetch("DELETE FROM mailbox.timer")
 
 
 @pytest_asyncio.fixture
@@ -267,10 +304,21 @@ async def new_load(stand: Stand) -> Load:
 
 @pytest_asyncio.fixture
 async def pair(stand):
-    """Two replicas that share the lanes."""
-    first, second = stand.replica(), stand.replica()
+    """Two replicas that share the lanes; those of the test before, if they live."""
+    alive = [replica for replica in stand.replicas if replica.alive]
+    while len(alive) < 2:
+        alive.append(stand.replica())
+    first, second = alive
     await stand.fair(first, second)
     return first, second
+
+
+@pytest_asyncio.fixture
+async def nobody(stand):
+    """No replica before the test, and none of its replicas after it."""
+    await stand.clear()
+    yield
+    await stand.clear()
 
 
 # --- workers die -------------------------------------------------------------------------------------------------
@@ -289,6 +337,7 @@ async def test_killing_replicas_again_and_again_under_load_changes_no_outcome(st
         await load.exactly_once()
 
 
+@pytest.mark.usefixtures("nobody")
 @pytest.mark.parametrize(
     "place",
     [
@@ -311,6 +360,7 @@ async def test_dying_at_a_chosen_place_changes_no_outcome(stand, load, place, tm
     await load.exactly_once()
 
 
+@pytest.mark.usefixtures("nobody")
 async def test_a_message_that_kills_the_process_is_found_and_everything_else_is_handled(stand, load):
     await load.publish(each=5)
     account, killer = load.accounts[0], uuid7()
@@ -325,10 +375,9 @@ async def test_a_message_that_kills_the_process_is_found_and_everything_else_is_
     assert 3 < deaths <= 8
 
 
+@pytest.mark.usefixtures("nobody")
 async def test_a_wake_up_that_kills_the_process_is_put_off_and_everything_else_is_handled(stand, load):
-    account = load.accounts[0]
-    await stand.publish(account, DeleteGroup(name="killer"), uuid7())
-    load.sent[account] = []
+    await stand.publish(load.accounts[0], DeleteGroup(name="killer"), uuid7())
 
     async def buried() -> Any:
         return await stand.fetch("SELECT code FROM mailbox.dead_letter WHERE type = 'wake'")
@@ -342,8 +391,11 @@ async def test_a_wake_up_that_kills_the_process_is_put_off_and_everything_else_i
     assert [row["code"] for row in await buried()] == ["kills_the_worker"]
     assert deaths <= 8
     await stand.fetch("DELETE FROM mailbox.dead_letter WHERE type = 'wake'")
-    await stand.fetch("DELETE FROM mailbox.inbox WHERE account = $1 AND type LIKE '%delete-group%'", account)
     await load.exactly_once()
+
+
+def losses(replica: WorkerProcess) -> int:
+    return replica.log_path.read_text().count('"lane lost"')
 
 
 async def supervised(stand: Stand, work: Any) -> int:
@@ -379,11 +431,12 @@ async def test_a_replica_that_slept_while_another_took_its_lanes_does_no_harm(st
 
 async def test_a_replica_told_to_end_finishes_and_hands_over(stand, pair, load):
     leaver, stayer = pair
+    lost_before = losses(leaver)
     publishing = asyncio.create_task(load.publish())
     await load.handled(at_least=100)
     assert await leaver.stop(deadline_seconds=5)
     assert leaver.returncode == 0, leaver.log_tail()
-    assert '"lane lost"' not in leaver.log_path.read_text()
+    assert losses(leaver) == lost_before
     await stand.owns(stayer, LANES)
     await publishing
     await load.exactly_once()
@@ -453,6 +506,38 @@ async def test_a_consumer_that_is_gone_is_waited_for_without_haste(stand, pair, 
     assert max(used) < 0.5, f"CPU seconds in 1.5 s: {used}"
 
 
+@pytest.mark.usefixtures("nobody")
+async def test_a_replica_that_cannot_reach_the_broker_leaves_its_lanes_to_others(stand, load):
+    cable = Cable(stand.nats_server.port)
+    await cable.plug_in()
+    first, second = stand.replica(POSTKONTOR_NATS_URL=f"nats://{LOOPBACK}:{cable.port}"), stand.replica()
+    await stand.fair(first, second)
+    publishing = asyncio.create_task(load.publish())
+    await load.handled(at_least=100)
+    await cable.pull_out()
+    await stand.owns(second, LANES)
+    await publishing
+    await load.settled()
+    await cable.plug_in()
+    await stand.fair(first, second)
+    await load.publish(each=2)
+    await load.exactly_once()
+    await cable.pull_out()
+
+
+async def test_a_worker_whom_the_broker_throws_out_for_good_ends(stand, pair):
+    stand.nats_server.refuses = True
+    stand.nats_server.write_configuration()
+    os.kill(stand.nats_server.pid, signal.SIGHUP)
+    try:
+        assert all([await replica.gone(5) for replica in pair])
+    finally:
+        stand.nats_server.refuses = False
+        await stand.nats_server.restart()
+        stand.client = await connect(stand.nats_server.url)
+    assert [replica.returncode for replica in pair] == [1, 1], pair[0].log_tail()
+
+
 # --- the database dies --------------------------------------------------------------------------------------------
 
 
@@ -469,10 +554,11 @@ async def test_killing_the_database_under_load_changes_no_outcome(stand, pair, l
 
 async def test_a_failing_database_buries_no_message(stand, pair, load):
     await stand.fetch("ALTER TABLE mailbox.tally RENAME TO tally_away")
+    enough = [losses(replica) + 12 for replica in pair]
     await load.publish(each=2)
 
     async def tried_often() -> bool:
-        return all(replica.log_path.read_text().count('"lane lost"') > 12 for replica in pair)
+        return all(losses(replica) > count for replica, count in zip(pair, enough, strict=True))
 
     await stand.eventually(tried_often, seconds=SETTLED_SECONDS, what="trying again")
     await stand.fetch("ALTER TABLE mailbox.tally_away RENAME TO tally")
@@ -496,3 +582,34 @@ async def test_a_replica_told_to_end_without_its_servers_ends(stand, pair, load,
             await stand.postgres.start()
     assert all(ended), pair[0].log_tail()
     assert [replica.returncode for replica in pair] == [0, 0], pair[0].log_tail()
+
+
+@pytest.mark.usefixtures("nobody")
+async def test_a_replica_told_to_end_while_the_database_is_silent_ends(stand, load):
+    replica = stand.replica(POSTKONTOR_DRAIN_SECONDS="1")
+    await stand.owns(replica, LANES)
+    await load.publish(each=5)
+    await load.handled(at_least=1)
+    server = psutil.Process(stand.postgres.pid)
+    processes = [server, *server.children()]
+    for process in processes:
+        process.suspend()
+    try:
+        ended = await replica.stop(deadline_seconds=6)
+    finally:
+        for process in processes:
+            process.resume()
+    assert ended, replica.log_tail()
+    assert replica.returncode == 0
+    stand.replica()
+    await load.exactly_once()
+
+
+@pytest.mark.usefixtures("nobody")
+async def test_locks_of_another_database_of_the_same_server_hide_no_lane(stand):
+    await stand.fetch("CREATE DATABASE beside")
+    neighbour = await asyncpg.connect(stand.postgres.dsn("beside"))
+    for spec in topology.lanes("mailbox", 4):
+        await neighbour.execute("SELECT pg_advisory_lock($1, $2)", lock_class("mailbox"), spec.number)
+    await stand.owns(stand.replica(), LANES)
+    await neighbour.close()

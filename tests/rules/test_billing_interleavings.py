@@ -7,7 +7,7 @@ facts has; as long as no fact is later than the grace, they also cover what ther
 """
 
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -168,8 +168,8 @@ class Interleavings(RuleBasedStateMachine):
         fate = self.handle(model, id_)
         if isinstance(fate, HandedOver):
             self.orders.extend((id_, order.order) for order in fate.orders)
-            while at_once and self.orders:
-                self.take_order(willing=True)
+            if at_once:
+                self.mailbox_works()
         return fate
 
     @property
@@ -221,7 +221,11 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(address=addresses, plan=st.sampled_from(PLANS), at_once=st.booleans())
     def change_plan(self, address: str, plan: str, at_once: bool) -> None:
-        self.request(ChangePlan(address=address, plan=plan), at_once=at_once)
+        seats = replace(self.room.counters["mailbox"], revision=0)
+        self.request(ChangePlan(address=address, plan=plan))
+        assert replace(self.room.counters["mailbox"], revision=0) == seats, "a change of plan takes no seat"
+        if at_once:
+            self.mailbox_works()
 
     @rule(address=addresses, names=aliases, at_once=st.booleans())
     def add_aliases(self, address: str, names: set[str], at_once: bool) -> None:
