@@ -124,9 +124,24 @@ async def reaches(bus, account: str, **expected: tuple[int, int]) -> None:
     await bus.eventually(reached, what=f"{account} using {expected}")
 
 
+async def reserved(bus, account: str, model) -> UUID:
+    """Send a request and wait until its room is reserved: mailbox never speaks of it before."""
+    request_id = await bus.send(account, model)
+
+    async def held():
+        return await bus.fetch(
+            "SELECT 1 FROM billing.holding WHERE account_id = $1 AND targets @> $2::jsonb",
+            account,
+            json.dumps([[str(request_id)]]),
+        )
+
+    await bus.eventually(held, what="a reservation")
+    return request_id
+
+
 async def created(bus, account: str, address: str, plan: str = "mail", price: int = 100) -> None:
     """Let a mailbox be requested and made."""
-    request_id = await bus.send(account, admitted(address, plan))
+    request_id = await reserved(bus, account, admitted(address, plan))
     fact = MailboxCreated(mailbox=mailbox(account, address, plan=plan, price=price))
     await bus.send(account, fact, correlation_id=request_id)
 
@@ -268,7 +283,7 @@ async def test_the_same_request_again_reserves_nothing_more(bus, account):
 
 
 async def test_a_deleted_group_makes_room_for_another(bus, account):
-    request_id = await bus.send(account, CreateGroup(name="Vorstand"))
+    request_id = await reserved(bus, account, CreateGroup(name="Vorstand"))
     group = GroupView(account=account, name="Vorstand", members=(), revision=1)
     await bus.send(account, GroupCreated(group=group), correlation_id=request_id)
     await reaches(bus, account, group=(1, 0))
@@ -282,14 +297,14 @@ async def test_aliases_and_forwardings_share_one_cap_and_replacing_is_free(bus, 
     address = "anna@nordwind-segel.de"
     await created(bus, account, address)
     aliases = tuple(f"a{number}@nordwind-segel.de" for number in range(5))
-    first = await bus.send(
-        account, AdmittedAliases(request=AddAliases(address=address, aliases=aliases), domain_ids={})
+    first = await reserved(
+        bus, account, AdmittedAliases(request=AddAliases(address=address, aliases=aliases), domain_ids={})
     )
     view = mailbox(account, address, 2, aliases=aliases[:3])
     await bus.send(account, AliasesChanged(mailbox=view), correlation_id=first)
     await reaches(bus, account, alias_forward=(3, 0))
     targets = tuple(f"t{number}@example.org" for number in range(22))
-    second = await bus.send(account, SetForwardings(address=address, targets=targets))
+    second = await reserved(bus, account, SetForwardings(address=address, targets=targets))
     view = mailbox(account, address, 3, aliases=aliases[:3], forwardings=targets)
     await bus.send(account, ForwardingsSet(mailbox=view), correlation_id=second)
     await reaches(bus, account, alias_forward=(25, 0))
@@ -303,7 +318,7 @@ async def test_aliases_and_forwardings_share_one_cap_and_replacing_is_free(bus, 
 async def test_a_plan_change_has_the_new_price_and_a_deletion_frees_all(bus, account):
     address = "anna@nordwind-segel.de"
     await created(bus, account, address)
-    request_id = await bus.send(account, ChangePlan(address=address, plan="office"))
+    request_id = await reserved(bus, account, ChangePlan(address=address, plan="office"))
     assert (await order(bus, account, "mailbox.change-plan"))["terms"]["price_cents"] == 450
     changed = PlanChanged(mailbox=mailbox(account, address, 2, "office", 450), previous_plan="mail")
     await bus.send(account, changed, correlation_id=request_id)

@@ -166,6 +166,7 @@ BAD = [
     ("capacity", "capacity_revision_positive", {"revision": 0}),
     ("holding", "holder_names_its_resource", {"resource": "group"}),
     ("holding", "holder_names_its_resource", {"holder": "postbox/a"}),
+    ("holding", "holder_names_its_resource", {"holder": "postbox/a", "resource": ""}),
     ("holding", "holding_not_negative", {"confirmed": -1}),
     ("holding", "holding_not_negative", {"revision": -1}),
     ("holding", "seat_is_one", {"confirmed": 2}),
@@ -204,8 +205,3 @@ async def test_a_row_stands_once(rows, table, constraint):
     with pytest.raises(asyncpg.UniqueViolationError) as refused:
         await insert(rows, table, GOOD[table])
     assert refused.value.constraint_name == constraint
-
-
-async def test_the_holder_of_nothing_known_is_refused_by_the_database(rows):
-    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
-        await insert(rows, "holding", GOOD["holding"] | {"holder": "x", "resource": "x"})

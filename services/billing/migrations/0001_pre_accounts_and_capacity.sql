@@ -62,9 +62,9 @@ CREATE TABLE billing.holding (
     due_at timestamptz,
     CONSTRAINT one_holding_per_thing PRIMARY KEY (account_id, holder),
     CONSTRAINT holder_names_its_resource CHECK (
-        resource = CASE split_part(holder, '/', 1)
+        resource <> '' AND resource = CASE split_part(holder, '/', 1)
             WHEN 'mailbox' THEN 'mailbox' WHEN 'alias' THEN 'alias_forward' WHEN 'forwarding' THEN 'alias_forward'
-            WHEN 'group' THEN 'group' END),
+            WHEN 'group' THEN 'group' ELSE '' END),
     CONSTRAINT holding_not_negative CHECK (confirmed >= 0 AND reserved >= 0 AND revision >= 0),
     CONSTRAINT seat_is_one CHECK (resource = 'alias_forward' OR confirmed + reserved <= 1),
     CONSTRAINT reserved_by_a_request CHECK (reserved = 0 OR targets IS NOT NULL),
