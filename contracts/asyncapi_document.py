@@ -102,8 +102,8 @@ def _failed() -> Document:
             "properties": {
                 "Nats-Service-Error-Code": {
                     "type": "string",
-                    "enum": ["400", "500"],
-                    "description": "400: the question is wrong. 500: the worker failed, ask again later.",
+                    "enum": ["400", "404", "500"],
+                    "description": "400: a wrong question. 404: about what is not there. 500: ask again later.",
                 },
                 "Nats-Service-Error": {"type": "string", "description": "A sentence for people, in English."},
             },

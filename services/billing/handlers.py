@@ -57,7 +57,7 @@ from services.chassis.book import Book, Conn, Wanted
 from services.chassis.fates import Done, Fate, HandedOver, Order, Refused, Say
 from services.chassis.received import Received, Tick
 from services.chassis.runtime import utc_now
-from services.chassis.service import Moment, Service
+from services.chassis.service import Moment, NotThere, Service
 
 service = Service("billing", tables=(ACCOUNTS, ROOMS, HOLDINGS))
 
@@ -363,10 +363,10 @@ async def account(conn: Conn, account_id: str, ask: AskAccount) -> AccountAnswer
 
 @service.query(AskUsage)
 async def usage(conn: Conn, account_id: str, ask: AskUsage) -> UsageAnswer:
-    """Show use against caps, and the month's sum. Raises LookupError for an account that does not exist."""
+    """Show use against caps, and the month's sum. Raises NotThere for an account that does not exist."""
     found = await store.read_account(conn, account_id)
     if found is None:
-        raise LookupError(f"there is no account {account_id}")
+        raise NotThere(f"there is no account {account_id}")
     return views.usage(*found, await store.read_plan_use(conn, account_id))
 
 

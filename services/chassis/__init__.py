@@ -6,9 +6,10 @@ In the order of a message's life:
     topology             streams and consumers, made by `postkontor bus apply`
     database, migrations connections, the schema, numbered SQL
     service              what a worker is: its tables, its handlers of commands, events, timers, queries
-    worker               start, run, drain
+    worker, runtime, bus start, run, drain; what a running worker has at hand; FastStream's broker, made to last
     ownership            which replica owns which lane
-    lane                 one owner's loop: take over, gather, handle a batch, publish, acknowledge
+    lane, caution        one owner's loop: take over, gather, handle a batch, publish, acknowledge; carefully after a
+                         death
     pump                 pulls messages of a consumer and sees gaps
     received             reads a message, or says why it cannot be read
     book                 the aggregates a batch touches: loaded once, written once

@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel, TypeAdapter
 
-from contracts.envelope import encode
+from contracts.envelope import MAX_MESSAGE_BYTES, encode
 from contracts.ids import derived
 from contracts.messages import REGISTRY
 from contracts.refusals import Refusal, RequestRefused, refuse
@@ -66,7 +66,7 @@ class Batch:
         await book.load(conn, self.service.tables, (wanted for item in items for wanted in item.wanted))
         for item in items:
             self._decide(item, book)
-            self._enter(item)
+            self._enter(item, book)
         await book.save(conn, self.service.tables)
         await self.journal.write(conn, lane, published, self.entries, self.moment.now)
 
@@ -74,7 +74,7 @@ class Batch:
         """Make a message a dead letter without deciding on it."""
         item = Item(None, message) if isinstance(message, Tick) else Item(message, read(message))
         item.fate = Never(code, detail, refuse("internal_error"))
-        self._enter(item)
+        self._enter(item, Book())
 
     # --- what comes in ---------------------------------------------------------------------------------------
 
@@ -140,22 +140,24 @@ class Batch:
             return
         try:
             item.fate = item.handler.decide(item.message, book, self.moment)
-            book.keep()
         except Exception:
             book.drop()
             item.fate = _bug(item.message)
 
     # --- what goes out ---------------------------------------------------------------------------------------
 
-    def _enter(self, item: Item) -> None:
-        fate, message = item.fate, item.message
-        assert fate is not None
-        before = len(self.entries.outgoing)
+    def _enter(self, item: Item, book: Book) -> None:
+        """Let the decision and what it leads to count, both or neither."""
+        message, before, timings = item.message, len(self.entries.outgoing), len(self.entries.timings)
+        assert item.fate is not None
         try:
-            self._enter_fate(item, fate)
+            self._enter_fate(item, item.fate)
         except Exception:
-            del self.entries.outgoing[before:]
-            self._enter_fate(item, _bug(message))
+            book.drop()
+            del self.entries.outgoing[before:], self.entries.timings[timings:]
+            item.fate = _bug(message)
+            self._enter_fate(item, item.fate)
+        book.keep()
         if isinstance(message, Tick):
             self.entries.fired.append((message.kind, message.key, message.due_at))
             self._wake_again(message, item.fate)
@@ -230,6 +232,9 @@ class Batch:
         id_ = derived(cause.id, role)
         request_id = request_id or cause.request_id
         payload = self._envelope(id_, type_, account, data, request_id, cause, revision)
+        if len(payload) > MAX_MESSAGE_BYTES:
+            # The stream would refuse it for ever, and the lane could never go on.
+            raise ValueError(f"{type_} would have {len(payload)} bytes, {MAX_MESSAGE_BYTES} are allowed")
         reply = f"rpl.{account}.{request_id}" if answers else None
         self.next_seq += 1
         self.entries.outgoing.append(Outgoing(self.next_seq, id_, subject, f"{account}/{key}", payload, reply))

@@ -15,7 +15,7 @@ from contracts.messages import REGISTRY, AskRequest, RequestAnswer, RequestStep
 from contracts.refusals import Refusal
 from services.chassis.received import ACCOUNT, explain
 from services.chassis.runtime import Runtime
-from services.chassis.service import Answer
+from services.chassis.service import Answer, NotThere
 
 log = structlog.get_logger()
 VERSION = "1.0.0"  # of the questions; micro services must name one
@@ -48,10 +48,14 @@ def _endpoint(runtime: Runtime, model: type[BaseModel], answer: Answer) -> Any:
             return
         try:
             ask = model.model_validate_json(request.data or b"{}")
-            async with runtime.pool.acquire() as connection:
-                found = await answer(connection, account, ask)
         except ValidationError as error:
             await request.respond_error("400", explain(error).text.en)
+            return
+        try:
+            async with runtime.pool.acquire() as connection:
+                found = await answer(connection, account, ask)
+        except NotThere as error:
+            await request.respond_error("404", str(error))
         except Exception:
             log.exception("a question could not be answered", subject=request.subject)
             await request.respond_error("500", "the question could not be answered; the worker's log says why")

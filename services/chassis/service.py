@@ -29,6 +29,10 @@ Observe = Callable[[Tick], Awaitable[Any]]
 Answer = Callable[[Conn, str, Any], Awaitable[BaseModel]]
 
 
+class NotThere(Exception):
+    """A question about something that does not exist; the text is for who asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """The clock and the dice of one batch, so that rules need none."""

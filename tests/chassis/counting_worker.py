@@ -92,7 +92,10 @@ def make_service() -> Service:
             step = 1000 if name == "overflow" else 1
             seen = (*row.seen, str(message.id))
             book.put(TALLIES, address, replace(row, count=row.count + step, seen=seen))
-        fact = FeaturesSet(requested=(), targets=tuple(TargetFeatures(target=a) for a in message.data.addresses))
+        targets = [TargetFeatures(target=a) for a in message.data.addresses]
+        if message.data.addresses[0].startswith("huge@"):
+            targets *= 20_000
+        fact = FeaturesSet(requested=(), targets=tuple(targets))
         return Done(says=(Say(fact, key=message.data.addresses[0]),))
 
     @service.command(DeleteGroup, keys=lambda m: [])

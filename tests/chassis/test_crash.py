@@ -41,7 +41,8 @@ from services.chassis.settings import Settings
 pytestmark = pytest.mark.crash
 PROGRAM = Path(__file__).with_name("counting_worker.py")
 ACCOUNTS, EACH = 20, 25
-LANES = 5
+SPECS = topology.lanes("mailbox", 4)
+LANES = len(SPECS)
 SETTLED_SECONDS = 20.0  # a few are usual; the machine may be busy
 
 
@@ -147,6 +148,23 @@ class Stand:
 
         await self.eventually(acknowledged, what="publishing")
 
+    async def all_acknowledged(self) -> bool:
+        """Say whether no lane's consumer has anything to deliver or waits for an acknowledgement."""
+        context = self.client.jetstream()
+        try:
+            infos = [await context.consumer_info(spec.stream, spec.consumer) for spec in SPECS]
+        except (nats.errors.Error, TimeoutError):
+            return False
+        return all(info.num_pending == 0 and info.num_ack_pending == 0 for info in infos)
+
+    async def nothing_to_publish(self) -> bool:
+        """Say whether the pending sets are empty; an idle lane empties them."""
+        rows = await self.fetch(
+            "SELECT (SELECT count(*) FROM mailbox.outbox) + (SELECT count(*) FROM mailbox.event_log AS e"
+            " JOIN mailbox.lane AS l ON l.lane = e.lane WHERE e.seq > l.published_seq)"
+        )
+        return bool(rows) and rows[0][0] == 0
+
     async def lanes_of(self, replica: WorkerProcess) -> int:
         """Return how many lanes the process holds."""
         rows = await self.fetch(
@@ -199,15 +217,11 @@ class Load:
         await self.stand.eventually(enough, seconds=SETTLED_SECONDS, what=f"{at_least} requests handled")
 
     async def settled(self) -> None:
-        """Wait until every request was handled and nothing is left to publish."""
+        """Wait until every request was handled and acknowledged, which comes after publishing."""
         total = sum(len(ids) for ids in self.sent.values())
 
         async def nothing_left() -> bool:
-            rows = await self.stand.fetch(
-                "SELECT (SELECT count(*) FROM mailbox.outbox) + (SELECT count(*) FROM mailbox.event_log AS e"
-                " JOIN mailbox.lane AS l ON l.lane = e.lane WHERE e.seq > l.published_seq)"
-            )
-            return bool(rows) and rows[0][0] == 0 and await self._handled() >= total
+            return await self._handled() >= total and await self.stand.all_acknowledged()
 
         await self.stand.eventually(nothing_left, seconds=SETTLED_SECONDS, what=f"settling {total} requests")
 
@@ -324,19 +338,6 @@ async def nobody(stand):
 # --- workers die -------------------------------------------------------------------------------------------------
 
 
-async def test_killing_replicas_again_and_again_under_load_changes_no_outcome(stand, pair):
-    replicas = list(pair)
-    for round_ in range(4):
-        load = await new_load(stand)
-        publishing = asyncio.create_task(load.publish())
-        await load.handled(at_least=100)
-        victim = round_ % 2
-        await replicas[victim].kill()
-        replicas[victim] = stand.replica()
-        await publishing
-        await load.exactly_once()
-
-
 @pytest.mark.usefixtures("nobody")
 @pytest.mark.parametrize(
     "place",
@@ -409,6 +410,20 @@ async def supervised(stand: Stand, work: Any) -> int:
         await asyncio.sleep(0.02)
     await working
     return deaths
+
+
+async def test_killing_replicas_again_and_again_under_load_changes_no_outcome(stand, pair):
+    replicas = list(pair)
+    for round_ in range(4):
+        load = await new_load(stand)
+        publishing = asyncio.create_task(load.publish())
+        await load.handled(at_least=100)
+        victim = round_ % 2
+        await replicas[victim].kill()
+        replicas[victim] = stand.replica()
+        await publishing
+        await load.exactly_once()
+    await stand.eventually(stand.nothing_to_publish, what="emptying the pending sets")
 
 
 async def test_a_replica_that_slept_while_another_took_its_lanes_does_no_harm(stand, pair, load):
@@ -493,8 +508,7 @@ async def test_a_broker_that_refuses_the_worker_for_a_while_is_waited_for(stand,
 
 async def test_a_consumer_that_is_gone_is_waited_for_without_haste(stand, pair, load):
     context = stand.client.jetstream()
-    specs = topology.lanes("mailbox", 4)
-    for spec in specs:
+    for spec in SPECS:
         await context.delete_consumer(spec.stream, spec.consumer)
     processes = [psutil.Process(replica.pid) for replica in pair]
     before = [sum(process.cpu_times()[:2]) for process in processes]
@@ -504,6 +518,19 @@ async def test_a_consumer_that_is_gone_is_waited_for_without_haste(stand, pair, 
     await load.publish(each=2)
     await load.exactly_once()
     assert max(used) < 0.5, f"CPU seconds in 1.5 s: {used}"
+
+
+async def test_a_worker_whom_the_broker_throws_out_for_good_ends(stand, pair):
+    stand.nats_server.refuses = True
+    stand.nats_server.write_configuration()
+    os.kill(stand.nats_server.pid, signal.SIGHUP)
+    try:
+        assert all([await replica.gone(5) for replica in pair])
+    finally:
+        stand.nats_server.refuses = False
+        await stand.nats_server.restart()
+        stand.client = await connect(stand.nats_server.url)
+    assert [replica.returncode for replica in pair] == [1, 1], pair[0].log_tail()
 
 
 @pytest.mark.usefixtures("nobody")
@@ -523,19 +550,6 @@ async def test_a_replica_that_cannot_reach_the_broker_leaves_its_lanes_to_others
     await load.publish(each=2)
     await load.exactly_once()
     await cable.pull_out()
-
-
-async def test_a_worker_whom_the_broker_throws_out_for_good_ends(stand, pair):
-    stand.nats_server.refuses = True
-    stand.nats_server.write_configuration()
-    os.kill(stand.nats_server.pid, signal.SIGHUP)
-    try:
-        assert all([await replica.gone(5) for replica in pair])
-    finally:
-        stand.nats_server.refuses = False
-        await stand.nats_server.restart()
-        stand.client = await connect(stand.nats_server.url)
-    assert [replica.returncode for replica in pair] == [1, 1], pair[0].log_tail()
 
 
 # --- the database dies --------------------------------------------------------------------------------------------
@@ -609,7 +623,7 @@ async def test_a_replica_told_to_end_while_the_database_is_silent_ends(stand, lo
 async def test_locks_of_another_database_of_the_same_server_hide_no_lane(stand):
     await stand.fetch("CREATE DATABASE beside")
     neighbour = await asyncpg.connect(stand.postgres.dsn("beside"))
-    for spec in topology.lanes("mailbox", 4):
+    for spec in SPECS:
         await neighbour.execute("SELECT pg_advisory_lock($1, $2)", lock_class("mailbox"), spec.number)
     await stand.owns(stand.replica(), LANES)
     await neighbour.close()

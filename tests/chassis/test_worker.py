@@ -141,6 +141,13 @@ async def test_a_bug_sets_one_message_aside_and_the_rest_of_its_batch_goes_on(bu
     assert "secret" not in buried["detail"]
 
 
+async def test_an_outcome_too_large_for_the_bus_sets_the_message_aside_and_changes_nothing(bus):
+    id_ = await bus.send("nordwind", order("huge@x.de"))
+    assert (await bus.answer("nordwind", id_)).data.refusal.code == "internal_error"
+    assert await count_of(bus, "huge@x.de") == 0
+    await goes_on(bus)
+
+
 async def test_rows_that_the_database_refuses_set_one_message_aside(bus):
     good, bad = uuid7(), uuid7()
     await bus.send_raw(SUBJECT, message(order("overflow@x.de"), id=bad))
