@@ -28,6 +28,7 @@ log = structlog.get_logger()
 PENDING_BYTES = 64 * 1024 * 1024  # written in one go per wave, so that no wave is torn
 KEEP_EVENTS_DAYS, KEEP_INBOX_DAYS = 90, 40  # longer than the streams keep theirs
 TEND_SECONDS = 86_400.0
+LOOK_FOR_DATABASE_SECONDS = 1.0
 EXIT_FAILED, EXIT_USAGE = 1, 2
 
 
@@ -64,7 +65,7 @@ class Worker:
         journal, publisher = Journal(service.name), Publisher(nats)
         await publisher.start()
         runtime = Runtime(service, settings, replica, nats, None, journal, publisher)  # type: ignore[arg-type]
-        runtime.pool = await database.pool(settings, name=runtime.queries_name)
+        await self._wait_for_database(runtime)
         await self._require_schema(runtime)
         self.runtime, self.ownership = runtime, Ownership(runtime)
         for hook in service.on_start:
@@ -100,6 +101,17 @@ class Worker:
         self.runtime.pool.terminate()
         await self.broker.stop()
         log.info("worker stopped")
+
+    async def _wait_for_database(self, runtime: Runtime) -> None:
+        # As for the broker: after a power failure all start at once. A wrong password or name is not waited for.
+        while True:
+            try:
+                runtime.pool = await database.pool(self._settings, name=runtime.queries_name)
+            except (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError) as error:
+                log.warning("waiting for the database", reason=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(LOOK_FOR_DATABASE_SECONDS)
+            else:
+                return
 
     async def _require_schema(self, runtime: Runtime) -> None:
         async with runtime.pool.acquire() as connection:

@@ -620,6 +620,24 @@ async def test_a_replica_told_to_end_while_the_database_is_silent_ends(stand, lo
 
 
 @pytest.mark.usefixtures("nobody")
+async def test_a_replica_started_before_its_servers_waits_for_them(stand, load):
+    await stand.nats_server.kill()
+    await stand.postgres.kill()
+    replica = stand.replica()
+
+    async def said(what: str) -> bool:
+        return what in replica.log_path.read_text()
+
+    await stand.eventually(lambda: said("bus error"), what="waiting for the bus")
+    await stand.nats_server.start()
+    await stand.eventually(lambda: said("waiting for the database"), what="waiting for the database")
+    await stand.postgres.start()
+    await load.publish(each=1)
+    await load.exactly_once()
+    assert replica.alive
+
+
+@pytest.mark.usefixtures("nobody")
 async def test_locks_of_another_database_of_the_same_server_hide_no_lane(stand):
     await stand.fetch("CREATE DATABASE beside")
     neighbour = await asyncpg.connect(stand.postgres.dsn("beside"))
