@@ -116,7 +116,7 @@ class Postkontor(Questions):
         payload = self._encode(request, route, request_id, account, traceparent)
         return await self._requests.wait(
             request_id=request_id, account=account, route=route, wish="outcome", payload=payload, timeout=timeout,
-            deduplication=deduplication_id(request_id, request),
+            deduplication=deduplication_id(request_id, account, route.message.type, request),
         )  # fmt: skip
 
     async def publish(
@@ -134,7 +134,7 @@ class Postkontor(Questions):
         payload = self._encode(request, route, request_id, account, traceparent)
         await self._requests.wait(
             request_id=request_id, account=account, route=route, wish="stored", payload=payload, timeout=timeout,
-            deduplication=deduplication_id(request_id, request),
+            deduplication=deduplication_id(request_id, account, route.message.type, request),
         )  # fmt: skip
         return request_id
 

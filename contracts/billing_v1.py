@@ -20,7 +20,7 @@ from contracts.values import (
     PlanCode,
 )
 
-Count = Annotated[int, Field(strict=True, ge=0)]
+Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 AccountState = Literal["active", "suspended", "closed"]
 
 

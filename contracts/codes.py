@@ -126,6 +126,10 @@ CODES: dict[str, Sentence] = {
         "Unter {domain} gibt es noch {mailboxes} Postfächer und {aliases} Aliasse. Nächster Schritt: diese löschen.",
         "{domain} still has {mailboxes} mailboxes and {aliases} aliases. Next step: delete them.",
     ),
+    "domain_too_long": Sentence(
+        "{domain} ist zu lang: mit dem Namen des TXT-Eintrags davor sind höchstens {limit} Zeichen möglich.",
+        "{domain} is too long: with the TXT record's name before it, {limit} characters are possible at most.",
+    ),
     "claim_lost": Sentence(
         "Ein anderes Konto hat {domain} zuerst bestätigt.", "Another account proved {domain} first."
     ),

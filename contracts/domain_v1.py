@@ -80,7 +80,7 @@ class SetDomainFeatures(Request):
     Mailboxes with features of their own follow the domain again, unless `keep_mailbox_settings`.
     """
 
-    domains: Annotated[tuple[DomainName, ...], Field(min_length=1, max_length=1000)]
+    domains: Annotated[tuple[DomainName, ...], Field(min_length=1, max_length=200)]
     features: Features
     keep_mailbox_settings: StrictBool = False
 

@@ -94,17 +94,19 @@ def encode(
     return b"".join(("".join(parts).encode(), b',"data":', data.__pydantic_serializer__.to_json(data), b"}"))
 
 
-def content_digest(data: BaseModel) -> bytes:
-    """Return eight bytes that tell one request's content from another's (R41)."""
-    return hashlib.blake2b(data.__pydantic_serializer__.to_json(data), digest_size=8).digest()
+def content_digest(account: str, type: str, data: BaseModel) -> bytes:  # noqa: A002 - CloudEvents' own name for it
+    """Return eight bytes that tell one request from another: who asks for what, and with which data (R41)."""
+    digest = hashlib.blake2b(f"{account} {type} ".encode(), digest_size=8)
+    digest.update(data.__pydantic_serializer__.to_json(data))
+    return digest.digest()
 
 
-def deduplication_id(request_id: UUID, data: BaseModel) -> str:
+def deduplication_id(request_id: UUID, account: str, type: str, data: BaseModel) -> str:  # noqa: A002
     """Return a request's Nats-Msg-Id: its id and its content.
 
     With the id alone the broker would swallow a request that re-uses an id with other content, unrefused.
     """
-    return f"{request_id}.{content_digest(data).hex()}"
+    return f"{request_id}.{content_digest(account, type, data).hex()}"
 
 
 def schema_name(message_type: str) -> str:

@@ -22,7 +22,7 @@ class BillingSettings(BaseSettings):
         pricing.SHIPPED
     )
     reservation_seconds: Annotated[int, Field(gt=0, description="how long the mailbox worker may act on it")] = 900
-    release_grace_seconds: Annotated[int, Field(ge=60, description="how late its word may arrive")] = 3600
+    release_grace_seconds: Annotated[int, Field(ge=60, description="how late its word may arrive")] = 86_400
 
 
 async def use_settings(runtime: Any) -> None:

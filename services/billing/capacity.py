@@ -130,8 +130,10 @@ def resource_of(holder: str) -> str:
 
 
 def targeted(holding: Holding, target: Target) -> Holding:
-    """Hold room for a request; the same request's earlier target gives way."""
-    return replace(holding, targets=(*_others(holding, target.request_id), target))
+    """Hold room for a request. Its earlier target is never shrunk: what that had reserved may be in use by now."""
+    earlier = max((t.quantity for t in holding.targets if t.request_id == target.request_id), default=0)
+    kept = replace(target, quantity=max(earlier, target.quantity))
+    return replace(holding, targets=(*_others(holding, target.request_id), kept))
 
 
 def settled(holding: Holding, request_id: UUID, news: News) -> Holding:

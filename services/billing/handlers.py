@@ -68,7 +68,7 @@ class House:
 
     prices: pricing.PriceLists = field(default_factory=pricing.load)
     reservation_ttl: timedelta = timedelta(minutes=15)  # the mailbox worker must have acted by then
-    release_grace: timedelta = timedelta(minutes=60)  # its word about that may take so long to arrive
+    release_grace: timedelta = timedelta(hours=24)  # its word about that may take so long to arrive
     pool: Any = None
 
 

@@ -79,11 +79,15 @@ class HandedOver:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The request ends with a no. `reservation` names the holders that billing kept for it."""
+    """The request ends with a no. `reservation` names the holders that billing kept for it.
+
+    `request_type` is needed where another worker's fact ends the request: the fact's type does not name it.
+    """
 
     refusal: Refusal
     reservation: tuple[str, ...] = ()
     says: tuple[Say, ...] = ()
+    request_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ import structlog
 from structlog.typing import EventDict
 
 # A hash in Dovecot's notation, or the password of a connection URL.
-SECRETS = re.compile(r"\{(?:ARGON2ID|BLF-CRYPT|SHA512-CRYPT)\}[^\s\"',]*|(?<=://)[^/\s@]+:[^/\s@]+(?=@)")
+SECRETS = re.compile(
+    r"\{(?:ARGON2ID|BLF-CRYPT|SHA512-CRYPT)\}[^\s\"']*|\$(?:argon2id|2[aby]|6)\$[^\s\"']*|(?<=://)[^/\s@]+:[^/\s@]+(?=@)"
+)
 SECRET_FIELDS = re.compile(
     r"(\"[^\"]*(?:password|secret)[^\"]*\"\s*:\s*)(?:\"(?:[^\"\\]|\\.)*\"?|[^,}\s]+)", re.IGNORECASE
 )

@@ -21,6 +21,7 @@ PARTIAL_WAIT, PARTIAL_LOOKS = timedelta(seconds=60), 3  # secondaries usually fo
 REGISTRATION_WAIT = timedelta(minutes=30)
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 DAILY_LOOKS = 7  # after success, then weekly (R17)
+MAX_ANSWERED = 1000  # requests in one fact; the rest wait for the next look
 SHORTEST_GAP = timedelta(milliseconds=250)  # between looks that customers ask for: each costs a dozen queries
 DEEP_LOOKS = (1, 3, 6)  # the looks that also search the wrong places; then hourly, and when somebody waits
 DEEP_CODES = ("name_doubled", "wrong_type")  # seen by deep looks only: their correction is, too
@@ -92,7 +93,7 @@ def looked(watch: Watch, course: Course, *, begun_at: datetime, deep: bool, now:
         streak=streak,
         proven_at=proven_at,
         deep_at=begun_at if deep else watch.deep_at,
-        waiting=tuple(waiting for waiting in watch.waiting if waiting.since > begun_at),
+        waiting=watch.waiting[len(answered(watch, begun_at)) :],
         revision=watch.revision + 1,
     )
     wait = next_wait(seen, now, dice)
@@ -101,8 +102,8 @@ def looked(watch: Watch, course: Course, *, begun_at: datetime, deep: bool, now:
 
 
 def answered(watch: Watch, begun_at: datetime) -> tuple[UUID, ...]:
-    """Return the requests that a look begun at this time answers."""
-    return tuple(waiting.request_id for waiting in watch.waiting if waiting.since <= begun_at)
+    """Return the requests that a look begun at this time answers: the eldest, as many as fit a message."""
+    return tuple(waiting.request_id for waiting in watch.waiting if waiting.since <= begun_at)[:MAX_ANSWERED]
 
 
 def noted(watch: Watch, attempt: Attempt | MxAttempt) -> Watch:

@@ -39,6 +39,7 @@ from contracts.domain_v1 import (
     ValidationFinished,
 )
 from contracts.mailbox_v1 import AddAliases, CreateMailbox, DomainOccupied, DomainVacated
+from contracts.messages import REGISTRY
 from contracts.refusals import Finding, Refusal, refusal, refuse
 from contracts.values import domain_of
 from services.chassis.book import Book, Conn, Wanted
@@ -55,6 +56,8 @@ from services.domain.views import view
 
 service = Service("domain", tables=(ACCOUNTS, NAMES))
 
+MAX_PAGE = 100  # domains with their last attempts are some 5 kB each, and an answer is one message
+REMOVAL = REGISTRY.of(RemoveDomain).type
 DomainRequest = ValidateDomain | CheckMx | SetDomainPassword | RemoveDomain
 
 
@@ -79,7 +82,7 @@ def _of_request(message: Received[DomainRequest]) -> Iterable[Wanted]:
 def claim_domain(message: Received[AcceptedClaim], book: Book, moment: Moment) -> Fate:
     """Claim a name; the same claim again names the same record again (R11, R12)."""
     request = message.data.request
-    reason = unclaimable(request.domain)
+    reason = unclaimable(request.domain, CHALLENGE.label)
     if reason is not None:
         return Refused(reason)
     name = _name(book, request.domain)
@@ -306,10 +309,10 @@ def domain_occupied(message: Received[DomainOccupied], book: Book, moment: Momen
     name = _name(book, message.data.domain)
     claim = name.of(message.account)
     if claim is None or claim.domain_id != message.data.domain_id or claim.state not in ("removing", "active"):
-        return Refused(refuse("domain_unknown", domain=message.data.domain))
+        return Refused(refuse("domain_unknown", domain=message.data.domain), request_type=REMOVAL)
     kept, reason = rules.occupied(claim, message.data, moment.now)
     _keep(book, name, kept)
-    return Refused(reason)
+    return Refused(reason, request_type=REMOVAL)
 
 
 def _of_account(message: Received[Any]) -> Iterable[Wanted]:
@@ -344,8 +347,9 @@ async def answer_domain(conn: Conn, account: str, ask: AskDomain) -> DomainAnswe
 @service.query(AskDomains)
 async def answer_domains(conn: Conn, account: str, ask: AskDomains) -> DomainsAnswer:
     """Show a page of domains; one more than asked for tells whether another page follows."""
-    claims = await store.read_claims(conn, account, ask.after, ask.limit + 1)
-    page = claims[: ask.limit]
+    limit = min(ask.limit, MAX_PAGE)
+    claims = await store.read_claims(conn, account, ask.after, limit + 1)
+    page = claims[:limit]
     following = page[-1].domain if len(claims) > len(page) else None
     return DomainsAnswer(domains=tuple(view(claim) for claim in page), next=following)
 

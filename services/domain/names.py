@@ -11,9 +11,14 @@ SPECIAL_TOP_LEVELS = frozenset({"alt", "arpa", "example", "internal", "invalid",
 SPECIAL_DOMAINS = frozenset({"example.com", "example.net", "example.org"})
 
 
-def unclaimable(domain: str) -> Refusal | None:
-    """Say why a name can be nobody's domain, or None. `domain` is in A-labels."""
+MAX_NAME_LENGTH = 253  # RFC 1035, section 2.3.4, without the root's dot
+
+
+def unclaimable(domain: str, challenge_label: str) -> Refusal | None:
+    """Say why a name can be nobody's domain, or None. `domain` is in A-labels; its record's name must fit too."""
     labels = domain.split(".")
+    if len(challenge_label) + 1 + len(domain) > MAX_NAME_LENGTH:
+        return refuse("domain_too_long", domain=domain, limit=MAX_NAME_LENGTH - 1 - len(challenge_label))
     if labels[-1] in SPECIAL_TOP_LEVELS or ".".join(labels[-2:]) in SPECIAL_DOMAINS:
         return refuse("domain_is_special_use", domain=domain)
     suffixes = _icann_suffixes()

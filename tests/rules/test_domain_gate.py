@@ -20,6 +20,8 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TOKEN = "k7wq3xd5mz2ra6ytb4ncfe7hjlgposiu"
 HASH = "{SHA512-CRYPT}$6$saltsalt$" + "a" * 86
 
+LABEL = "_postkontor-challenge"
+
 
 def named(state: DomainState, domain: str = "nordwind-segel.de", account: str = "nordwind") -> Name:
     claim = Claim(domain, account, UUID(int=7), state, "_postkontor-challenge", TOKEN, NOW, NOW, password_hash=HASH)
@@ -89,7 +91,7 @@ def test_features_are_set_for_proven_domains_only(state):
     ],
 )
 def test_names_that_nobody_can_own_are_refused(domain, code):
-    reason = unclaimable(domain)
+    reason = unclaimable(domain, LABEL)
     assert reason is not None
     assert reason.code == code
 
@@ -98,7 +100,7 @@ def test_names_that_nobody_can_own_are_refused(domain, code):
     "domain", ["nordwind-segel.de", "xn--mller-kva.de", "mail.nordwind.co.uk", "www.ck", "x.github.io"]
 )
 def test_names_that_somebody_can_prove_are_claimable(domain):
-    assert unclaimable(domain) is None
+    assert unclaimable(domain, LABEL) is None
 
 
 def test_the_record_comes_in_every_form_that_registrars_ask_for():
@@ -131,3 +133,10 @@ def test_a_view_shows_the_name_as_people_write_it_and_never_the_password():
     assert shown.domain_unicode == "müller.de"
     assert shown.has_password
     assert "SHA512" not in shown.model_dump_json()
+
+
+def test_a_name_too_long_for_its_record_is_refused():
+    domain = ".".join(["a" * 60, "b" * 60, "c" * 60, "d" * 50, "de"])
+    reason = unclaimable(domain, LABEL)
+    assert reason.code == "domain_too_long"
+    assert reason.findings[0].details["limit"] == 253 - 1 - len(LABEL)
