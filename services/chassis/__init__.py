@@ -8,8 +8,8 @@ In the order of a message's life:
     service              what a worker is: its tables, its handlers of commands, events, timers, queries
     worker, runtime, bus start, run, drain; what a running worker has at hand; FastStream's broker, made to last
     ownership            which replica owns which lane
-    lane, caution        one owner's loop: take over, gather, handle a batch, publish, acknowledge; carefully after a
-                         death
+    owner                the loop over all lanes of a process: gather, handle a batch, publish, acknowledge
+    lane, caution        one lane in hand: taking it over, what waits in it; carefully after a death
     pump                 pulls messages of a consumer and sees gaps
     received             reads a message, or says why it cannot be read
     book                 the aggregates a batch touches: loaded once, written once

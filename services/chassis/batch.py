@@ -4,6 +4,7 @@ A message that cannot be read or whose decision raises is set aside; the others 
 the transaction too, and goes out after the commit.
 """
 
+import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,16 +19,17 @@ from contracts.envelope import MAX_MESSAGE_BYTES, encode
 from contracts.ids import derived
 from contracts.messages import REGISTRY
 from contracts.refusals import Refusal, RequestRefused, refuse
-from contracts.routes import OUTCOMES, request_type
+from contracts.routes import OUTCOMES, request_type, route_of_type
 from services.chassis.book import Book, Conn, Wanted
 from services.chassis.fates import At, Done, Fate, HandedOver, Never, Order, Refused, Say
 from services.chassis.journal import DeadLetter, Entries, Handled, Journal, Outgoing
-from services.chassis.logs import without_secrets
+from services.chassis.logs import readable_without_secrets, without_secrets
 from services.chassis.received import Raw, Received, Tick, Unreadable, other_content_id, read
 from services.chassis.service import Handler, Moment, Service, TimerHandler
 
 log = structlog.get_logger()
 AFTER_A_BUG_SECONDS = 3600.0  # a wake-up that became a dead letter comes again
+MAX_DEAD_DETAIL = 4_096
 MAX_DEAD_PAYLOAD = 16_384  # characters kept of a dead letter; the stream has the whole
 
 Message = Received[Any] | Tick
@@ -43,6 +45,11 @@ class Item:
     wanted: Sequence[Wanted] = ()
     fate: Fate | None = None
 
+    @property
+    def lane(self) -> int:
+        """Return where the message came from; what it leads to is numbered there."""
+        return self.message.lane if isinstance(self.message, Tick) else self.raw.lane if self.raw else -1
+
 
 @dataclass(slots=True)
 class Batch:
@@ -51,14 +58,17 @@ class Batch:
     service: Service
     journal: Journal
     moment: Moment
-    next_seq: int
+    seqs: dict[int, int]  # the last number used, by lane
     entries: Entries = field(default_factory=Entries)
     answers: list[tuple[str, bytes]] = field(default_factory=list)
 
-    async def run(self, conn: Conn, lane: int, published: int, raws: Sequence[Raw], ticks: Sequence[Tick]) -> None:
-        """Handle the messages inside the caller's transaction. Raises only for infrastructure and constraints."""
+    async def run(self, conn: Conn, published: dict[int, int], raws: Sequence[Raw], ticks: Sequence[Tick]) -> None:
+        """Handle the messages inside the caller's transaction. Raises only for infrastructure and constraints.
+
+        `published` tells up to which number lanes are published.
+        """
         items = [Item(raw, read(raw)) for raw in raws] + [Item(None, tick) for tick in ticks]
-        known = await self.journal.known(conn, [_cause(i.message).id for i in items if i.raw is not None])
+        known = await self.journal.known(conn, [_cause(item).id for item in items if item.raw is not None])
         items = self._without_duplicates(items, known)
         for item in items:
             self._prepare(item)
@@ -68,7 +78,7 @@ class Batch:
             self._decide(item, book)
             self._enter(item, book)
         await book.save(conn, self.service.tables)
-        await self.journal.write(conn, lane, published, self.entries, self.moment.now)
+        await self.journal.write(conn, published, self.entries, self.moment.now)
 
     def set_aside(self, message: Raw | Tick, code: str, detail: str) -> None:
         """Make a message a dead letter without deciding on it."""
@@ -82,7 +92,7 @@ class Batch:
         fresh: list[Item] = []
         seen: dict[UUID, bytes | None] = {id_: handled.digest for id_, handled in known.items()}
         for item in items:
-            id_ = _cause(item.message).id
+            id_ = _cause(item).id
             if id_ not in seen:
                 seen[id_] = getattr(item.message, "digest", None)
                 fresh.append(item)
@@ -167,29 +177,29 @@ class Batch:
         seconds = AFTER_A_BUG_SECONDS if isinstance(fate, Never) and every is None else every
         if seconds is not None:
             due_at = self.moment.now + timedelta(seconds=seconds)
-            self.entries.timings.append(At(tick.kind, tick.key, due_at, tick.account, tick.payload))
+            self.entries.timings.append((tick.lane, At(tick.kind, tick.key, due_at, tick.account, tick.payload)))
 
     def _enter_fate(self, item: Item, fate: Fate) -> None:
-        cause = _cause(item.message)
+        cause = _cause(item)
         match fate:
             case Done(says, orders, timings):
                 outcome = self._say_all(cause, says)
                 self._order_all(cause, orders)
-                self.entries.timings.extend(timings)
+                self.entries.timings.extend((cause.lane, timing) for timing in timings)
                 self._note(item, cause, "done", outcome=outcome)
             case HandedOver(orders, says, timings):
                 self._say_all(cause, says)
                 self._order_all(cause, orders)
-                self.entries.timings.extend(timings)
+                self.entries.timings.extend((cause.lane, timing) for timing in timings)
                 self._note(item, cause, "handed-over")
-            case Refused(reason, reservation, says):
+            case Refused(reason, reservation, says, type_):
                 self._say_all(cause, says)
-                self._say_refused(cause, reason, reservation)
+                self._say_refused(cause, reason, reservation, type_)
                 self._note(item, cause, "refused", code=reason.code, refusal=reason)
             case Never(code, detail, reason):
                 self._bury(item, cause.id, code, detail)
                 if reason is not None and cause.can_be_answered:
-                    self._say_refused(cause, reason, ())
+                    self._say_refused(cause, reason, _reserved_for(item.message))
                 self._note(item, cause, "never", code=code, refusal=reason)
             case _:
                 assert_never(fate)
@@ -217,9 +227,11 @@ class Batch:
             role = f"{message.type}/{account}/{order.key}"
             self._send(cause, message.subject(account), message.type, account, role, order.key, order.order)
 
-    def _say_refused(self, cause: "Cause", reason: Refusal, reservation: tuple[str, ...]) -> None:
+    def _say_refused(
+        self, cause: "Cause", reason: Refusal, reservation: tuple[str, ...], request: str | None = None
+    ) -> None:
         type_ = f"{self.service.name}.request-refused.v1"
-        fact = self._refusal(cause.type, cause.request_id, reason, reservation)
+        fact = self._refusal(request or cause.type, cause.request_id, reason, reservation)
         subject = f"evt.{cause.account}.{type_}"
         self._send(
             cause, subject, type_, cause.account, f"{type_}/{cause.account}", str(cause.request_id), fact, answers=True
@@ -236,8 +248,11 @@ class Batch:
             # The stream would refuse it for ever, and the lane could never go on.
             raise ValueError(f"{type_} would have {len(payload)} bytes, {MAX_MESSAGE_BYTES} are allowed")
         reply = f"rpl.{account}.{request_id}" if answers else None
-        self.next_seq += 1
-        self.entries.outgoing.append(Outgoing(self.next_seq, id_, subject, f"{account}/{key}", payload, reply))
+        self._send_out(cause.lane, id_, subject, f"{account}/{key}", payload, reply)
+
+    def _send_out(self, lane: int, id_: UUID, subject: str, key: str, payload: bytes, reply: str | None = None) -> None:
+        self.seqs[lane] += 1
+        self.entries.outgoing.append(Outgoing(lane, self.seqs[lane], id_, subject, key, payload, reply))
 
     def _envelope(
         self, id_: UUID, type_: str, account: str, data: BaseModel, request_id: UUID,
@@ -279,16 +294,15 @@ class Batch:
 
     def _bury(self, item: Item, id_: UUID, code: str, detail: str) -> None:
         raw, message = item.raw, item.message
-        payload = raw.payload.decode("utf-8", "replace") if raw else repr(message)
         letter = DeadLetter(
-            id_, raw.stream if raw else None, raw.stream_seq if raw else None, message.account,
-            getattr(message, "type", getattr(message, "kind", "")), code, without_secrets(detail),
-            without_secrets(payload)[:MAX_DEAD_PAYLOAD].replace("\x00", "\\0"),
+            item.lane, id_, raw.stream if raw else None, raw.stream_seq if raw else None, message.account,
+            getattr(message, "type", getattr(message, "kind", "")), code,
+            without_secrets(detail)[:MAX_DEAD_DETAIL].replace("\x00", "\\0"),
+            readable_without_secrets(raw.payload)[:MAX_DEAD_PAYLOAD] if raw else "",
         )  # fmt: skip
         self.entries.dead.append(letter)
-        self.next_seq += 1
         subject = f"dlq.{self.service.name}.{_token(message.account)}"
-        self.entries.outgoing.append(Outgoing(self.next_seq, id_, subject, subject, _dead_json(letter)))
+        self._send_out(item.lane, id_, subject, subject, _dead_json(letter))
         log.error("dead letter", id=str(id_), type=letter.type, code=code, detail=letter.detail, account=letter.account)
 
 
@@ -296,6 +310,7 @@ class Batch:
 class Cause:
     """What the consequences of a message are named after."""
 
+    lane: int
     id: UUID
     request_id: UUID
     account: str
@@ -305,31 +320,42 @@ class Cause:
     can_be_answered: bool
 
 
-def _cause(message: Message | Unreadable) -> Cause:
+def _cause(item: Item) -> Cause:
+    lane, message = item.lane, item.message
     if isinstance(message, Unreadable):
         sender = message.sender
         # Not the sender's id: that may belong to a message that could be read.
         id_ = derived(_UNREADABLE, f"{message.raw.stream}/{message.raw.stream_seq}")
         if sender is None:
-            return Cause(id_, id_, message.account, message.type, None, "bus", can_be_answered=False)
-        request_id = sender.correlationid or sender.id
-        return Cause(id_, request_id, message.account, message.type, None, sender.channel, can_be_answered=True)
+            return Cause(lane, id_, id_, message.account, message.type, None, "bus", can_be_answered=False)
+        hand_over = REGISTRY.find("cmd", message.type) is not None and route_of_type(message.type) is None
+        request_id = (hand_over and sender.correlationid) or sender.id
+        return Cause(lane, id_, request_id, message.account, message.type, None, sender.channel, can_be_answered=True)
     channel = message.channel if isinstance(message, Received) else "bus"
     type_ = message.type if isinstance(message, Received) else message.kind
-    answerable = isinstance(message, Received)
-    return Cause(message.id, message.request_id, message.account, type_, message.traceparent, channel, answerable)
+    # A fact that cannot be handled is no answer to the request behind it: that has its own.
+    answerable = isinstance(message, Received) and item.raw is not None and item.raw.subject.startswith("cmd.")
+    return Cause(lane, message.id, message.request_id, message.account, type_, message.traceparent, channel, answerable)
 
 
 def _fate_of_unreadable(message: Unreadable) -> Fate:
-    if message.sender is not None:
+    if message.sender is not None and message.raw.subject.startswith("cmd."):
         return Refused(message.refusal)
     return Never(message.refusal.code, message.refusal.text.en)
 
 
 def _bug(message: Message | Unreadable) -> Never:
     # Frames and the exception's type only: its text may hold what a customer sent.
-    frames = "".join(traceback.format_exc(limit=-6)).replace("\n", " | ")
-    return Never("internal_error", frames, None if isinstance(message, Tick) else refuse("internal_error"))
+    kind, _, frames = sys.exc_info()
+    where = "".join(traceback.format_tb(frames, limit=-6)).replace("\n", " | ")
+    detail = f"{kind.__name__ if kind else 'unknown'} at {where}"
+    return Never("internal_error", detail, None if isinstance(message, Tick) else refuse("internal_error"))
+
+
+def _reserved_for(message: Message | Unreadable) -> tuple[str, ...]:
+    # Room that was kept for a hand-over which can never be handled is given back at once.
+    reservation = getattr(getattr(message, "data", None), "reservation", None)
+    return getattr(reservation, "holders", ())
 
 
 def _token(account: str) -> str:
@@ -337,7 +363,7 @@ def _token(account: str) -> str:
 
 
 def _dead_json(letter: DeadLetter) -> bytes:
-    return _DEAD_LETTER.dump_json(letter)
+    return _DEAD_LETTER.dump_json(letter, exclude={"lane"})
 
 
 _DEAD_LETTER = TypeAdapter(DeadLetter)

@@ -4,7 +4,7 @@ What a batch leaves behind is collected in `Entries` and written by one statemen
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,7 @@ class Handled:
 class Outgoing:
     """A message to publish. `reply_subject` gets a copy, best effort, for a requester who waits."""
 
+    lane: int
     seq: int
     message_id: UUID
     subject: str
@@ -50,6 +51,7 @@ class Outgoing:
 class DeadLetter:
     """A message that can never be handled. The payload has no secrets any more."""
 
+    lane: int
     id: UUID
     stream: str | None
     stream_seq: int | None
@@ -68,7 +70,7 @@ class Entries:
     outgoing: list[Outgoing] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     fired: list[tuple[str, str, datetime]] = field(default_factory=list)
-    timings: list[Timing] = field(default_factory=list)
+    timings: list[tuple[int, Timing]] = field(default_factory=list)  # each with the lane that wakes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +104,18 @@ class Journal:
         rows = await conn.fetch(self._sql["known"], ids)
         return {row["message_id"]: Handled(**dict(row)) for row in rows}
 
-    async def write(self, conn: Conn, lane: int, published: int, entries: Entries, now: datetime) -> None:
-        """Write a batch's entries, and take what was published out of the pending set."""
-        await conn.execute(
-            self._sql["write"], lane, published, now, *_inbox_columns(entries.handled), *_log_columns(entries.outgoing)
-        )
+    async def write(self, conn: Conn, published: Mapping[int, int], entries: Entries, now: datetime) -> None:
+        """Write a batch's entries, and take what was published out of the pending set: up to a number, by lane."""
+        inbox, log = _inbox_columns(entries.handled), _log_columns(entries.outgoing)
+        await conn.execute(self._sql["write"], list(published), list(published.values()), now, *inbox, *log)
         if entries.dead:
-            await conn.execute(self._sql["bury"], lane, now, *_columns(entries.dead, _DEAD_FIELDS))
+            await conn.execute(self._sql["bury"], now, *_columns(entries.dead, _DEAD_FIELDS))
         if entries.fired or entries.timings:
-            await self._set_timers(conn, lane, entries)
+            await self._set_timers(conn, entries)
 
-    async def settle(self, conn: Conn, lane: int, published: int) -> None:
+    async def settle(self, conn: Conn, published: Mapping[int, int]) -> None:
         """Take what was published out of the pending set, when no batch comes to do it."""
-        await conn.execute(self._sql["settle"], lane, published)
+        await conn.execute(self._sql["settle"], list(published), list(published.values()))
 
     async def open_lane(self, conn: Conn, lane: int) -> tuple[int, int, bool]:
         """Return (published, last used) sequence numbers of a lane and whether its last owner left cleanly.
@@ -134,9 +135,9 @@ class Journal:
         rows = await conn.fetch(self._sql["pending"], lane)
         return [Outgoing(**dict(row)) for row in rows]
 
-    async def next_due(self, conn: Conn, lane: int) -> datetime | None:
-        """Return when the lane's next timer is due. Also the owner's sign of life to its lock."""
-        return await conn.fetchval(self._sql["next_due"], lane)
+    async def next_due(self, conn: Conn, lanes: list[int]) -> dict[int, datetime | None]:
+        """Return when each lane's next timer is due. Also the owner's sign of life to its locks."""
+        return {row["lane"]: row["due_at"] for row in await conn.fetch(self._sql["next_due"], lanes)}
 
     async def due(self, conn: Conn, lane: int, now: datetime, limit: int) -> list[DueTimer]:
         """Return the lane's due timers, earliest first."""
@@ -172,18 +173,19 @@ class Journal:
         """Return what this service did for a request, oldest first."""
         return [dict(row) for row in await conn.fetch(self._sql["steps"], account, request_id)]
 
-    async def _set_timers(self, conn: Conn, lane: int, entries: Entries) -> None:
-        final: dict[tuple[str, str], Timing] = {(timing.kind, timing.key): timing for timing in entries.timings}
+    async def _set_timers(self, conn: Conn, entries: Entries) -> None:
+        final = {(timing.kind, timing.key): (lane, timing) for lane, timing in entries.timings}
         gone = [(kind, key, due_at) for kind, key, due_at in entries.fired]
-        cancelled = [(t.kind, t.key, None) for t in final.values() if isinstance(t, Cancel)]
+        cancelled = [(t.kind, t.key, None) for _, t in final.values() if isinstance(t, Cancel)]
         dropped = [*gone, *cancelled]
         if dropped:
             await conn.execute(self._sql["drop_timers"], *(list(column) for column in zip(*dropped, strict=True)))
-        wanted = sorted((t for t in final.values() if isinstance(t, At)), key=lambda t: (t.kind, t.key))
+        wanted = [(lane, timing) for _, (lane, timing) in sorted(final.items()) if isinstance(timing, At)]
         if wanted:
-            payloads = [json.dumps(dict(t.payload or {})) for t in wanted]
-            columns = _columns(wanted, ("kind", "key", "account", "due_at"))
-            await conn.execute(self._sql["set_timers"], lane, *columns, payloads)
+            lanes = [lane for lane, _ in wanted]
+            payloads = [json.dumps(dict(t.payload or {})) for _, t in wanted]
+            columns = _columns((t for _, t in wanted), ("kind", "key", "account", "due_at"))
+            await conn.execute(self._sql["set_timers"], lanes, *columns, payloads)
 
 
 def _inbox_columns(handled: list[Handled]) -> list[list[Any]]:
@@ -202,8 +204,8 @@ def _columns(rows: Iterable[Any], fields: tuple[str, ...]) -> list[list[Any]]:
 
 
 _INBOX_FIELDS = ("message_id", "request_id", "account", "type", "fate", "code", "outcome", "refusal", "digest")
-_OUT_FIELDS = ("seq", "message_id", "subject", "key", "payload")
-_DEAD_FIELDS = ("id", "stream", "stream_seq", "account", "type", "code", "detail", "payload")
+_OUT_FIELDS = ("lane", "seq", "message_id", "subject", "key", "payload")
+_DEAD_FIELDS = ("lane", "id", "stream", "stream_seq", "account", "type", "code", "detail", "payload")
 
 _STATEMENTS = {
     # Which of these messages were handled before?
@@ -213,9 +215,11 @@ _STATEMENTS = {
     # All that a batch leaves behind, in one round trip.
     "write": """
         WITH settled AS (
-            UPDATE {schema}.lane SET published_seq = $2 WHERE lane = $1 AND published_seq < $2
+            UPDATE {schema}.lane AS l SET published_seq = p.seq
+            FROM unnest($1::smallint[], $2::bigint[]) AS p (lane, seq) WHERE l.lane = p.lane AND l.published_seq < p.seq
         ), sent AS (
-            DELETE FROM {schema}.outbox WHERE lane = $1 AND seq <= $2
+            DELETE FROM {schema}.outbox AS o USING unnest($1::smallint[], $2::bigint[]) AS p (lane, seq)
+            WHERE o.lane = p.lane AND o.seq <= p.seq
         ), noted AS (
             INSERT INTO {schema}.inbox
                 (message_id, request_id, account, type, fate, code, outcome, refusal, digest, handled_at)
@@ -223,14 +227,20 @@ _STATEMENTS = {
                 $10::text[], $11::text[], $12::bytea[]) AS r
         ), logged AS (
             INSERT INTO {schema}.event_log (lane, seq, message_id, subject, ordering_key, payload, logged_at)
-            SELECT $1, r.*, $3 FROM unnest($13::bigint[], $14::uuid[], $15::text[], $16::text[], $17::bytea[]) AS r
+            SELECT r.*, $3 FROM unnest($13::smallint[], $14::bigint[], $15::uuid[], $16::text[], $17::text[],
+                $18::bytea[]) AS r
         )
         INSERT INTO {schema}.outbox (lane, seq, message_id, subject, ordering_key, payload)
-        SELECT $1, r.* FROM unnest($18::bigint[], $19::uuid[], $20::text[], $21::text[], $22::bytea[]) AS r""",
+        SELECT r.* FROM unnest($19::smallint[], $20::bigint[], $21::uuid[], $22::text[], $23::text[],
+            $24::bytea[]) AS r""",
     # The pending set shrinks although nothing new is written.
     "settle": """
-        WITH settled AS (UPDATE {schema}.lane SET published_seq = $2 WHERE lane = $1 AND published_seq < $2)
-        DELETE FROM {schema}.outbox WHERE lane = $1 AND seq <= $2""",
+        WITH settled AS (
+            UPDATE {schema}.lane AS l SET published_seq = p.seq
+            FROM unnest($1::smallint[], $2::bigint[]) AS p (lane, seq) WHERE l.lane = p.lane AND l.published_seq < p.seq
+        )
+        DELETE FROM {schema}.outbox AS o USING unnest($1::smallint[], $2::bigint[]) AS p (lane, seq)
+        WHERE o.lane = p.lane AND o.seq <= p.seq""",
     # A new owner begins.
     "open_lane": """
         WITH before AS (SELECT clean FROM {schema}.lane WHERE lane = $1), opened AS (
@@ -247,12 +257,15 @@ _STATEMENTS = {
         UPDATE {schema}.lane SET clean = true, published_seq = greatest(published_seq, $2) WHERE lane = $1""",
     # Committed, perhaps not published.
     "pending": """
-        SELECT seq, message_id, subject, ordering_key AS key, payload FROM {schema}.event_log
+        SELECT lane, seq, message_id, subject, ordering_key AS key, payload FROM {schema}.event_log
         WHERE lane = $1 AND seq > (SELECT published_seq FROM {schema}.lane WHERE lane = $1)
         UNION ALL
-        SELECT seq, message_id, subject, ordering_key, payload FROM {schema}.outbox WHERE lane = $1
+        SELECT lane, seq, message_id, subject, ordering_key, payload FROM {schema}.outbox WHERE lane = $1
         ORDER BY seq""",
-    "next_due": "SELECT min(due_at) FROM {schema}.timer WHERE lane = $1",
+    # One look into the index for each lane.
+    "next_due": """
+        SELECT lane, (SELECT min(due_at) FROM {schema}.timer AS t WHERE t.lane = l.lane) AS due_at
+        FROM unnest($1::smallint[]) AS l (lane)""",
     "due": """
         SELECT kind, key, account, due_at, payload FROM {schema}.timer
         WHERE lane = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3""",
@@ -265,14 +278,14 @@ _STATEMENTS = {
         WHERE t.kind = d.kind AND t.key = d.key AND (d.due_at IS NULL OR t.due_at = d.due_at)""",
     "set_timers": """
         INSERT INTO {schema}.timer (lane, kind, key, account, due_at, payload)
-        SELECT $1, r.* FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[]) AS r
+        SELECT r.* FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[]) AS r
         ON CONFLICT (kind, key) DO UPDATE
         SET lane = excluded.lane, account = excluded.account, due_at = excluded.due_at, payload = excluded.payload""",
     "bury": """
         INSERT INTO {schema}.dead_letter
-            (lane, recorded_at, id, stream, stream_seq, account, type, code, detail, payload)
-        SELECT $1, $2, r.* FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
-            $9::text[], $10::text[]) AS r
+            (recorded_at, lane, id, stream, stream_seq, account, type, code, detail, payload)
+        SELECT $1, r.* FROM unnest($2::smallint[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[],
+            $8::text[], $9::text[], $10::text[]) AS r
         ON CONFLICT (id) DO NOTHING""",
     # A holder has died if it is not the one who asks, its sessions are gone, and no restart of the database ended them.
     "count_deaths": """

@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 
 from services.chassis import database
-from services.chassis.lane import Lane
+from services.chassis.owner import Owner
 from services.chassis.runtime import Runtime, replica_prefix
 from services.chassis.topology import LaneSpec, lanes
 
@@ -42,8 +42,8 @@ def lock_class(service: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Owned:
-    lane: Lane
+class _Working:
+    owner: Owner
     connection: "asyncpg.Connection[Any]"
     task: "asyncio.Task[None]"
 
@@ -55,7 +55,7 @@ class Ownership:
         self._runtime = runtime
         self._specs = lanes(runtime.service.name, runtime.settings.partitions)
         self._class = lock_class(runtime.service.name)
-        self._owned: dict[int, _Owned] = {}
+        self._working: _Working | None = None
         self._scout: asyncpg.Connection[Any] | None = None
         self._stopping = asyncio.Event()
         self._bus_seen_at = self.last_look = asyncio.get_running_loop().time()
@@ -63,7 +63,7 @@ class Ownership:
     @property
     def owned(self) -> list[int]:
         """Return the numbers of the lanes owned now."""
-        return sorted(self._owned)
+        return sorted(self._working.owner.lanes) if self._working else []
 
     async def run(self) -> None:
         """Look for lanes until `stop`; outages of the database only slow this down."""
@@ -79,22 +79,22 @@ class Ownership:
             self._drop_scout()
 
     async def stop(self, seconds: float) -> None:
-        """Let every lane finish its batch and let go of it, for so long at most."""
+        """Let the owner finish its batch and let go of its lanes, for so long at most."""
         self._stopping.set()
-        for owned in self._owned.values():
-            owned.lane.leave()
-        tasks = [owned.task for owned in self._owned.values()]
-        _, unfinished = await asyncio.wait(tasks, timeout=seconds) if tasks else (set(), set())
-        if unfinished:
-            log.warning("not everything was finished in time; nothing is lost, another owner takes it up")
-            self._give_up_lanes()
-            await asyncio.wait(unfinished, timeout=GIVE_UP_SECONDS)
+        if self._working is not None:
+            task = self._working.task
+            self._working.owner.leave()
+            await asyncio.wait([task], timeout=seconds)
+            if not task.done():
+                log.warning("not everything was finished in time; nothing is lost, another owner takes it up")
+                self._give_up_lanes()
+                await asyncio.wait([task], timeout=GIVE_UP_SECONDS)
         self._drop_scout()
 
     def nudge(self) -> None:
-        """Make every lane look around, as after a reconnection."""
-        for owned in self._owned.values():
-            owned.lane.nudge()
+        """Make the owner look around, as after a reconnection."""
+        if self._working is not None:
+            self._working.owner.nudge()
 
     async def _looked(self) -> bool:
         now = asyncio.get_running_loop().time()
@@ -114,51 +114,47 @@ class Ownership:
 
     async def _look(self) -> None:
         scout = await self._scout_connection()
+        owner = await self._owner()
         replicas = await scout.fetchval(COUNT_REPLICAS, replica_prefix(self._runtime.service.name))
-        share = -(-len(self._specs) // max(1, replicas))
-        if len(self._owned) > share:
-            self._let_one_go()
-        elif len(self._owned) < share:
-            await self._take_one(scout, share)
+        missing = -(-len(self._specs) // max(1, replicas)) - len(owner.lanes)
+        owner.offer(await self._free(scout, missing) if missing > 0 else ())
+        if missing < 0:
+            owner.let_go(max(owner.lanes))
 
-    async def _take_one(self, scout: "asyncpg.Connection[Any]", share: int) -> None:
+    async def _free(self, scout: "asyncpg.Connection[Any]", most: int) -> list[LaneSpec]:
         held = {row[0] for row in await scout.fetch(HELD_LANES, self._class)}
-        free = [spec for spec in self._specs if spec.number not in held and spec.number not in self._owned]
-        random.shuffle(free)
-        for spec in free[: share - len(self._owned)]:
-            scout = await self._scout_connection()
-            locked = await scout.fetchval("SELECT pg_try_advisory_lock($1, $2)", self._class, spec.number)
-            if locked and not self._stopping.is_set():
-                self._scout = None  # the lane keeps the connection that holds its lock
-                self._begin(spec, scout)
+        free = [spec for spec in self._specs if spec.number not in held]
+        return random.sample(free, min(most, len(free)))
 
-    def _begin(self, spec: LaneSpec, connection: "asyncpg.Connection[Any]") -> None:
-        lane = Lane(self._runtime, spec, connection)
-        task = asyncio.create_task(self._own(lane, connection), name=f"lane-{spec.consumer}")
-        self._owned[spec.number] = _Owned(lane, connection, task)
+    async def _owner(self) -> Owner:
+        if self._working is None:
+            connection = await database.connect(self._runtime.settings, name=self._runtime.connections_name)
+            owner = Owner(self._runtime, self._class, connection)
+            if self._stopping.is_set():
+                owner.leave()
+            task = asyncio.create_task(self._work(owner, connection), name="owner")
+            self._working = _Working(owner, connection, task)
+        return self._working.owner
 
-    async def _own(self, lane: Lane, connection: "asyncpg.Connection[Any]") -> None:
+    async def _work(self, owner: Owner, connection: "asyncpg.Connection[Any]") -> None:
         try:
-            await lane.run()
+            await owner.run()
             await connection.close(timeout=5)
         except Exception as error:
             # Whatever went wrong with broker or database: a fresh connection takes over from the last commit.
-            log.warning("lane lost", lane=lane.spec.number, reason=f"{type(error).__name__}: {error}")
+            for number in owner.lanes:
+                log.warning("lane lost", lane=number, reason=f"{type(error).__name__}: {error}")
             await asyncio.sleep(LOOK_SECONDS)
         finally:
             connection.terminate()
-            self._owned.pop(lane.spec.number, None)
+            self._working = None
 
     def _give_up_lanes(self) -> None:
-        # A lane that waits for the bus to publish cannot leave; its next owner publishes what it has committed.
-        for owned in self._owned.values():
-            owned.connection.terminate()  # first: a cancelled transaction would ask a silent database to roll back
-            owned.task.cancel()
+        # An owner that waits for the bus to publish cannot leave; the next one publishes what it has committed.
+        if self._working is not None:
+            self._working.connection.terminate()  # first: a cancelled transaction would ask a silent database
+            self._working.task.cancel()
         self._drop_scout()
-
-    def _let_one_go(self) -> None:
-        number = max(self._owned)
-        self._owned[number].lane.leave()
 
     async def _scout_connection(self) -> "asyncpg.Connection[Any]":
         if self._scout is None or self._scout.is_closed():

@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from services.chassis.received import Raw
+from services.chassis.topology import LaneSpec
 
 log = structlog.get_logger()
 # An unused pull ends by then. Until it does, the broker gives messages to it, even if its sender is frozen and has lost
@@ -32,11 +33,9 @@ class Gap(Exception):
 class Pump:
     """The buffer of one consumer. `wake` is called whenever something came."""
 
-    def __init__(
-        self, connection: Client, stream: str, consumer: str, buffer_size: int, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, connection: Client, spec: LaneSpec, buffer_size: int, wake: Callable[[], None]) -> None:
         self._connection = connection
-        self._stream, self._consumer = stream, consumer
+        self._stream, self._consumer, self._lane = spec.stream, spec.consumer, spec.number
         self._size = buffer_size
         self._wake = wake
         self._buffer: deque[Raw] = deque()
@@ -91,15 +90,15 @@ class Pump:
             f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}", request, self._inbox
         )
 
-    def take(self, limit: int) -> list[Raw]:
-        """Return buffered messages in order.
-
-        When they are used up: raises Gap if the next message is missing, ConnectionError if the broker refuses to send.
-        """
+    def look(self) -> None:
+        """Raise Gap if all is taken and the next message is missing, ConnectionError if the broker refuses to send."""
         if not self._buffer and self._gap:
             raise Gap(self._gap)
         if not self._buffer and self._refusal:
             raise ConnectionError(f"consumer {self._consumer} of {self._stream} gives nothing: {self._refusal}")
+
+    def take(self, limit: int) -> list[Raw]:
+        """Return buffered messages in order."""
         return [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
 
     def give_back(self, raws: Sequence[Raw]) -> None:
@@ -108,6 +107,11 @@ class Pump:
 
     def __len__(self) -> int:
         return len(self._buffer)
+
+    @property
+    def delivered(self) -> int:
+        """Return how many messages came since the reset."""
+        return self._expected - 1
 
     @property
     def ended(self) -> bool:
@@ -137,7 +141,7 @@ class Pump:
             self._gap = f"expected delivery {self._expected} of {self._consumer}, got {consumer_seq}"
         if self._gap is None:
             self._expected += 1
-            self._buffer.append(Raw(msg.subject, msg.data, self._stream, int(stream_seq), msg.reply))
+            self._buffer.append(Raw(msg.subject, msg.data, self._stream, int(stream_seq), msg.reply, self._lane))
         self._wake()
 
     def _ended(self, msg: Msg) -> None:

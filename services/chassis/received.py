@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 
 from contracts.base import Request
-from contracts.envelope import MAX_MESSAGE_BYTES, Sender, content_digest
+from contracts.envelope import MAX_MESSAGE_BYTES, Envelope, Sender, content_digest
 from contracts.ids import derived
 from contracts.messages import REGISTRY
 from contracts.refusals import Refusal, finding, refusal, refuse
@@ -18,6 +18,8 @@ from contracts.registry import Kind, Message
 
 D = TypeVar("D", bound=BaseModel)
 ACCOUNT = re.compile(r"[a-z0-9][a-z0-9-]{1,38}\Z")
+SUBJECT = re.compile(r"(?:cmd|evt)\.[A-Za-z0-9_-]+(?:\.[a-z0-9-]+)+\Z")
+MAX_REASON = 200  # characters of one finding's field and reason: both may come from outside
 MAX_FINDINGS = 20  # of one bad message; the rest says nothing new
 
 
@@ -30,6 +32,7 @@ class Raw:
     stream: str
     stream_seq: int
     reply: str
+    lane: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Tick:
     started_at: datetime
     payload: Mapping[str, Any] = field(default_factory=dict)
     observation: Any = None
+    lane: int = 0
 
     @property
     def request_id(self) -> UUID:
@@ -84,6 +88,8 @@ class Unreadable:
 
 def read(raw: Raw) -> Received[BaseModel] | Unreadable:
     """Read one message."""
+    if not SUBJECT.match(raw.subject):
+        return Unreadable(raw, "unknown", "unreadable", refuse("unknown_type", type="?"), None)
     kind, account, service, name, version = raw.subject.split(".")[:5]
     type_ = f"{service}.{name}.{version}"
     if len(raw.payload) > MAX_MESSAGE_BYTES:
@@ -102,7 +108,7 @@ def read(raw: Raw) -> Received[BaseModel] | Unreadable:
         return _unreadable(raw, account, type_, refuse("account_mismatch"))
     return Received(
         id=envelope.id,
-        request_id=envelope.correlationid or envelope.id,
+        request_id=_request_id(message, envelope),
         account=account,
         type=type_,
         channel=envelope.channel,
@@ -110,12 +116,17 @@ def read(raw: Raw) -> Received[BaseModel] | Unreadable:
         data=envelope.data,
         revision=envelope.revision,
         traceparent=envelope.traceparent,
-        digest=_digest(message, envelope.data),
+        digest=_digest(message, account, envelope.data),
     )
 
 
-def _digest(message: Message, data: BaseModel) -> bytes | None:
-    return content_digest(data) if issubclass(message.model, Request) else None
+def _request_id(message: Message, envelope: Envelope[BaseModel]) -> UUID:
+    # A request from outside is its own beginning, whatever it says: another's id would let it speak for that.
+    return envelope.id if issubclass(message.model, Request) else envelope.correlationid or envelope.id
+
+
+def _digest(message: Message, account: str, data: BaseModel) -> bytes | None:
+    return content_digest(account, message.type, data) if issubclass(message.model, Request) else None
 
 
 def explain(error: ValidationError) -> Refusal:
@@ -124,10 +135,14 @@ def explain(error: ValidationError) -> Refusal:
     if problems[0]["type"] == "json_invalid":
         return refuse("not_json")
     findings = [
-        finding("wrong_shape", field=".".join(str(part) for part in problem["loc"]) or "?", reason=problem["msg"])
+        finding("wrong_shape", field=_place(problem["loc"]), reason=problem["msg"][:MAX_REASON])
         for problem in problems[:MAX_FINDINGS]
     ]
     return refusal(*findings)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location)[:MAX_REASON] or "?"
 
 
 def other_content_id(message: Received[Any]) -> UUID:

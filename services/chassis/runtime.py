@@ -1,8 +1,7 @@
 """What a running worker has at hand."""
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,8 +31,6 @@ class Runtime:
     journal: Journal
     publisher: Publisher
     clock: Callable[[], datetime] = utc_now
-    # One suspicious batch in hand at a time, over all lanes: when the process dies, it is clear of which.
-    suspicion: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def connections_name(self) -> str:

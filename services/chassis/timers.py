@@ -7,6 +7,7 @@ the observation then goes through a batch like a message. Dying in between loses
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -44,7 +45,7 @@ class Timers:
         if first_lane:
             for kind in self._service.recurring:
                 await self._journal.recur(conn, self._lane, kind, self._clock())
-        self.next_due = await self._journal.next_due(conn, self._lane)
+        self.next_due = (await self._journal.next_due(conn, [self._lane]))[self._lane]
 
     def sooner(self, due_at: datetime) -> None:
         """Hear of a timer that was just written."""
@@ -55,7 +56,7 @@ class Timers:
         """Return how long nothing will be due, in seconds."""
         if self._ready:
             return 0.0
-        if self.next_due is None:
+        if self.next_due is None or len(self._running) >= AT_ONCE:
             return longest
         return min(longest, max(0.0, (self.next_due - self._clock()).total_seconds()))
 
@@ -71,7 +72,7 @@ class Timers:
             name = (timer.kind, timer.key)
             if name not in self._running and name not in waiting and self._held_back.get(name, now) <= now:
                 self._begin(timer, now)
-        upcoming = await self._journal.next_due(conn, self._lane)
+        upcoming = (await self._journal.next_due(conn, [self._lane]))[self._lane]
         self.next_due = None if upcoming is None else max(upcoming, now + LOOK_AGAIN)
 
     def take(self, limit: int) -> list[Tick]:
@@ -101,6 +102,7 @@ class Timers:
             due_at=timer.due_at,
             started_at=now,
             payload=timer.payload,
+            lane=self._lane,
         )
         handler = self._service.timers.get(timer.kind)
         if handler is None or handler.observe is None:
@@ -117,9 +119,7 @@ class Timers:
             self._held_back[name] = self._clock() + timedelta(seconds=RETRY_SECONDS)
         else:
             self._held_back.pop(name, None)
-            self._ready.append(
-                Tick(tick.id, tick.account, tick.kind, tick.key, tick.due_at, tick.started_at, tick.payload, seen)
-            )
+            self._ready.append(replace(tick, observation=seen))
         finally:
             self._running.pop(name, None)
             self._wake()

@@ -52,8 +52,8 @@ OWN_ROOMS = {
 
 CHASSIS = {
     "__init__.py", "batch.py", "book.py", "bus.py", "caution.py", "database.py", "fates.py", "health.py", "journal.py",
-    "lane.py", "logs.py", "migrations", "migrations.py", "ownership.py", "publisher.py", "pump.py", "queries.py",
-    "received.py", "runtime.py", "service.py", "settings.py", "timers.py", "topology.py", "worker.py",
+    "lane.py", "logs.py", "migrations", "migrations.py", "owner.py", "ownership.py", "publisher.py", "pump.py",
+    "queries.py", "received.py", "runtime.py", "service.py", "settings.py", "timers.py", "topology.py", "worker.py",
 }  # fmt: skip
 
 # What other programs must install to import these two packages.

@@ -24,7 +24,7 @@ from contracts.refusals import refuse
 from services.chassis import worker
 from services.chassis.fates import At, Done, Fate, Refused, Say
 from services.chassis.journal import Journal
-from services.chassis.lane import Lane
+from services.chassis.owner import Owner
 from services.chassis.publisher import Publisher
 from services.chassis.pump import Pump
 from services.chassis.received import Tick
@@ -167,37 +167,37 @@ def _in_the_middle_of_publishing(spring: Callable[[], None]) -> None:
 
 
 def _after_publish_before_ack(spring: Callable[[], None]) -> None:
-    acknowledge = Lane._answer_and_acknowledge
+    acknowledge = Owner._answer_and_acknowledge
 
-    async def not_acknowledged(self: Lane, batch: Any, raws: Any) -> None:
+    async def not_acknowledged(self: Owner, batch: Any, raws: Any) -> None:
         spring()
         await acknowledge(self, batch, raws)
 
-    Lane._answer_and_acknowledge = not_acknowledged
+    Owner._answer_and_acknowledge = not_acknowledged
 
 
 def _in_the_middle_of_acknowledging(spring: Callable[[], None]) -> None:
-    acknowledge = Lane._answer_and_acknowledge
+    acknowledge = Owner._answer_and_acknowledge
 
-    async def half_acknowledged(self: Lane, batch: Any, raws: Any) -> None:
+    async def half_acknowledged(self: Owner, batch: Any, raws: Any) -> None:
         await acknowledge(self, batch, raws[1::2])
         await self._runtime.nats.flush()
         if len(raws) > 1:
             spring()
         await acknowledge(self, batch, raws[::2])
 
-    Lane._answer_and_acknowledge = half_acknowledged
+    Owner._answer_and_acknowledge = half_acknowledged
 
 
 def _after_ack(spring: Callable[[], None]) -> None:
-    acknowledge = Lane._answer_and_acknowledge
+    acknowledge = Owner._answer_and_acknowledge
 
-    async def acknowledged(self: Lane, batch: Any, raws: Any) -> None:
+    async def acknowledged(self: Owner, batch: Any, raws: Any) -> None:
         await acknowledge(self, batch, raws)
         await self._runtime.nats.flush()
         spring()
 
-    Lane._answer_and_acknowledge = acknowledged
+    Owner._answer_and_acknowledge = acknowledged
 
 
 def _while_taking_over(spring: Callable[[], None]) -> None:

@@ -280,7 +280,7 @@ def test_money_in_json_is_a_whole_number(text):
 
 
 def test_money_takes_zero_and_large_sums():
-    assert [read(Cents, value) for value in (0, 450, 10**15)] == [0, 450, 10**15]
+    assert [read(Cents, value) for value in (0, 450, 10**12)] == [0, 450, 10**12]
 
 
 def test_an_unlimited_cap_has_to_be_written():

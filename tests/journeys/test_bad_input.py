@@ -1,6 +1,7 @@
 """Bad input at every first station of the running system: a refusal or a dead letter, and the workers go on (R42)."""
 
 import asyncio
+import hashlib
 import json
 from uuid import uuid4
 
@@ -12,9 +13,9 @@ from nats.errors import MaxPayloadError
 from nats.js.errors import APIError
 
 from contracts.billing_v1 import AskAccount, OpenAccount
-from contracts.domain_v1 import ClaimDomain
+from contracts.domain_v1 import CheckMx, ClaimDomain, ValidateDomain
 from contracts.ids import uuid7
-from contracts.mailbox_v1 import CreateMailbox
+from contracts.mailbox_v1 import CreateMailbox, DeleteMailbox, SuspendMailbox
 from contracts.routes import ROUTES
 
 HASH = "{SHA512-CRYPT}$6$saltsalt$" + "a" * 86
@@ -75,11 +76,12 @@ async def still_works(office):
 
 @pytest.mark.parametrize("type_", FIRST_STATIONS)
 async def test_what_is_not_json_is_set_aside(stack, raw, eventually, type_):
-    mark = uuid4().hex
-    await raw.jetstream().publish(f"cmd.badinput.{type_}", f'{{"password_hash": "{HASH}", "mark": "{mark}"'.encode())
+    payload = f'{{"password_hash": "{HASH}", "mark": "{uuid4().hex}"'.encode()
+    digest = hashlib.sha256(payload).hexdigest()
+    await raw.jetstream().publish(f"cmd.badinput.{type_}", payload)
 
     async def buried():
-        return await letters(stack, "payload LIKE $1", f"%{mark}%")
+        return await letters(stack, "payload LIKE $1", f"%{digest}%")
 
     (letter,) = await eventually(buried, what="a dead letter")
     assert letter["code"] == "not_json"
@@ -103,6 +105,26 @@ async def test_an_unknown_version_is_refused_and_the_known_ones_are_named(raw, e
     refusal = await refusal_of(raw, eventually, "domain.create-mailbox.v7", message("domain.create-mailbox.v7", {}))
     assert refusal["code"] == "unknown_version"
     assert refusal["findings"][0]["details"]["known"] == "1"
+
+
+@pytest.mark.parametrize("token", [b"\xff\xfe", b"a\x00b", "Überweisung".encode(), b"UPPER", b"x" * 3000])
+@pytest.mark.parametrize("place", ["account", "name", "version"])
+async def test_a_subject_that_is_no_text_is_set_aside_and_everybody_else_is_served(stack, raw, office, token, place):
+    tokens = {"account": b"badinput", "name": b"claim-domain", "version": b"v1"} | {place: token}
+    subject = b"cmd." + tokens["account"] + b".billing." + tokens["name"] + b"." + tokens["version"]
+    for payload in (b"{}", json.dumps(message("billing.claim-domain.v1", {"domain": "x.de"})).encode()):
+        # nats-py would not send this; another client might.
+        await raw._send_command(b"PUB " + subject + b" " + str(len(payload)).encode() + b"\r\n" + payload + b"\r\n")
+    await raw.flush()
+    await still_works(office)
+
+
+async def test_a_foreign_correlation_id_does_not_let_a_request_speak_for_another(raw, eventually, office):
+    other = uuid7()
+    envelope = message("billing.claim-domain.v1", {"domain": "co.uk"}, correlationid=str(other))
+    refusal = await refusal_of(raw, eventually, "billing.claim-domain.v1", envelope)
+    assert refusal["code"] == "domain_is_public_suffix"
+    assert f"rpl.badinput.{other}" not in raw.heard
 
 
 async def test_a_subject_of_no_worker_is_refused_by_the_broker(raw):
@@ -138,14 +160,14 @@ async def test_a_cleartext_password_is_refused_and_never_repeated(stack, raw, ev
 
 async def test_a_password_hash_stays_in_the_one_field_that_carries_it(stack, raw, eventually, office):
     secret = uuid4().hex * 3
-    hash_ = "{SHA512-CRYPT}$6$marked$" + secret[:86]
+    hash_ = "{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$" + secret[:22] + "$" + secret[22:86]
     order = CreateMailbox(address="a@unknown.de", first_name="A", last_name="B", plan="mail", password_hash=hash_)
     assert (await office.request(order, account="badinput")).refusal.code == "domain_unknown"
     claim = ClaimDomain(domain=f"x{uuid4().hex[:8]}.de", password_hash=hash_)
     assert (await office.request(claim, account="badinput")).state == "done"
     await raw.jetstream().publish("cmd.badinput.domain.create-mailbox.v1", b"{" + hash_.encode())
     await asyncio.gather(*(still_works(office) for _ in range(3)))
-    await assert_nowhere(stack, raw, secret[:86])
+    await assert_nowhere(stack, raw, secret[22:86])
 
 
 async def assert_nowhere(stack, raw, secret):
@@ -183,6 +205,17 @@ async def test_the_same_request_id_with_other_content_is_refused(office):
     second = await office.request(ClaimDomain(domain="second.de"), account="badinput", request_id=request_id)
     assert first.state == "done"
     assert second.refusal.code == "request_id_reused"
+
+
+async def test_the_same_id_for_another_request_of_the_same_shape_is_refused(office):
+    request_id = uuid7()
+    await office.request(SuspendMailbox(address="a@first.de"), account="badinput", request_id=request_id)
+    second = await office.request(DeleteMailbox(address="a@first.de"), account="badinput", request_id=request_id)
+    assert second.refusal.code in ("request_id_reused", "mailbox_unknown")
+    third = await office.request(ValidateDomain(domain="first.de"), account="badinput", request_id=(other := uuid7()))
+    fourth = await office.request(CheckMx(domain="first.de"), account="badinput", request_id=other)
+    assert third.refusal is None
+    assert fourth.refusal.code == "request_id_reused"
 
 
 async def test_after_all_this_every_worker_still_works(office):

@@ -73,7 +73,7 @@ def test_two_requests_for_one_thing_take_the_larger_quantity() -> None:
 
 def test_the_same_request_has_one_target() -> None:
     twice = capacity.targeted(capacity.targeted(NOTHING, target(A, 3)), target(A, 2))
-    assert twice.targets == (target(A, 2),)
+    assert twice.targets == (target(A, 3),)  # never shrunk: three may be in use by now
 
 
 def test_two_requests_for_one_address_take_one_seat() -> None:
