@@ -13,6 +13,8 @@ from uuid import UUID
 from services.chassis.book import Conn
 from services.chassis.fates import At, Cancel, Timing
 
+FORGET_AT_ONCE = 5000  # rows of the inbox in one transaction
+
 
 @dataclass(frozen=True, slots=True)
 class Handled:
@@ -148,9 +150,13 @@ class Journal:
         """Make sure that a recurring timer exists, in this lane."""
         await conn.execute(self._sql["recur"], kind, lane, due_at)
 
-    async def tend(self, conn: Conn, keep_events_days: int, keep_inbox_days: int) -> None:
+    async def forget(self, conn: Conn, keep_days: int) -> int:
+        """Delete a piece of what the inbox holds longer than its time; return how many rows that was."""
+        return int((await conn.execute(self._sql["forget"], keep_days, FORGET_AT_ONCE)).rpartition(" ")[2])
+
+    async def tend(self, conn: Conn, keep_days: int) -> None:
         """Make partitions ahead and drop what is older than its time."""
-        await conn.execute(self._sql["tend"], keep_events_days, keep_inbox_days)
+        await conn.execute(self._sql["tend"], keep_days)
 
     async def suspects(self, conn: Conn, lane: int, holder: str) -> list[Suspect]:
         """Return what was in hand at deaths, and count the latest: `holder` asks, and is alive itself."""
@@ -304,5 +310,9 @@ _STATEMENTS = {
     "steps": """
         SELECT message_id, type, fate, code, outcome, refusal, handled_at FROM {schema}.inbox
         WHERE request_id = $2 AND account = $1 ORDER BY handled_at""",
-    "tend": "SELECT {schema}.tend_journal(current_date, $1, $2)",
+    "tend": "SELECT {schema}.tend_event_log(current_date, $1)",
+    # In pieces, so that no transaction is long.
+    "forget": """
+        DELETE FROM {schema}.inbox WHERE message_id = ANY(ARRAY(
+            SELECT message_id FROM {schema}.inbox WHERE handled_at < current_date - $1::integer LIMIT $2))""",
 }

@@ -65,12 +65,14 @@ class Timers:
         now = self._clock()
         if self.next_due is None or self.next_due > now or len(self._running) >= AT_ONCE:
             return
-        # Rows under way stay due until their batch commits, so look past them.
-        due = await self._journal.due(conn, self._lane, now, AT_ONCE + len(self._running) + len(self._ready))
+        # Rows under way stay due until their batch commits, and so do those held back: look past them.
+        self._held_back = {name: until for name, until in self._held_back.items() if until > now}
+        passed = len(self._running) + len(self._ready) + len(self._held_back)
+        due = await self._journal.due(conn, self._lane, now, AT_ONCE + passed)
         waiting = {(tick.kind, tick.key) for tick in self._ready}
         for timer in due:
             name = (timer.kind, timer.key)
-            if name not in self._running and name not in waiting and self._held_back.get(name, now) <= now:
+            if name not in self._running and name not in waiting and name not in self._held_back:
                 self._begin(timer, now)
         upcoming = (await self._journal.next_due(conn, [self._lane]))[self._lane]
         self.next_due = None if upcoming is None else max(upcoming, now + LOOK_AGAIN)

@@ -26,7 +26,7 @@ from services.chassis.settings import Settings
 
 log = structlog.get_logger()
 PENDING_BYTES = 64 * 1024 * 1024  # written in one go per wave, so that no wave is torn
-KEEP_EVENTS_DAYS, KEEP_INBOX_DAYS = 90, 40  # longer than the streams keep theirs
+KEEP_EVENTS_DAYS, KEEP_INBOX_DAYS = 90, 100  # the inbox longer than any stream keeps a message
 TEND_SECONDS = 86_400.0
 LOOK_FOR_DATABASE_SECONDS = 1.0
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -125,7 +125,9 @@ class Worker:
         while True:
             try:
                 async with runtime.pool.acquire() as connection:
-                    await runtime.journal.tend(connection, KEEP_EVENTS_DAYS, KEEP_INBOX_DAYS)
+                    await runtime.journal.tend(connection, KEEP_EVENTS_DAYS)
+                    while await runtime.journal.forget(connection, KEEP_INBOX_DAYS):
+                        pass
             except Exception as error:
                 log.warning("tending the journal failed", reason=repr(error))
             await asyncio.sleep(TEND_SECONDS)

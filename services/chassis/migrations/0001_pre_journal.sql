@@ -87,7 +87,8 @@ CREATE TABLE {schema}.suspect (
 );
 
 -- Make the event log's weekly partitions up to two weeks ahead, and drop what is older than its time.
-CREATE FUNCTION {schema}.tend_journal(today date, keep_events_days integer, keep_inbox_days integer) RETURNS void
+-- What went to the default partition meanwhile moves into its week.
+CREATE FUNCTION {schema}.tend_event_log(today date, keep_days integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     week date;
@@ -95,15 +96,19 @@ DECLARE
 BEGIN
     FOR week IN SELECT date_trunc('week', today)::date + 7 * n FROM generate_series(0, 2) AS n LOOP
         IF to_regclass(format('{schema}.event_log_%s', to_char(week, 'YYYYMMDD'))) IS NULL THEN
+            CREATE TEMP TABLE strays ON COMMIT DROP AS
+                SELECT * FROM {schema}.event_log_other WHERE logged_at >= week AND logged_at < week + 7;
+            DELETE FROM {schema}.event_log_other WHERE logged_at >= week AND logged_at < week + 7;
             EXECUTE format('CREATE TABLE {schema}.event_log_%s PARTITION OF {schema}.event_log FOR VALUES FROM (%L) TO (%L)',
                 to_char(week, 'YYYYMMDD'), week, week + 7);
+            INSERT INTO {schema}.event_log SELECT * FROM strays;
+            DROP TABLE strays;
         END IF;
     END LOOP;
     FOR old IN SELECT c.relname FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
             WHERE i.inhparent = '{schema}.event_log'::regclass AND c.relname ~ '^event_log_[0-9]{8}$'
-            AND to_date(right(c.relname, 8), 'YYYYMMDD') + 7 < today - keep_events_days LOOP
+            AND to_date(right(c.relname, 8), 'YYYYMMDD') + 7 < today - keep_days LOOP
         EXECUTE format('DROP TABLE {schema}.%I', old.relname);
     END LOOP;
-    DELETE FROM {schema}.inbox WHERE handled_at < today - keep_inbox_days;
 END $$;
-SELECT {schema}.tend_journal(current_date, 90, 40);
+SELECT {schema}.tend_event_log(current_date, 90);
