@@ -35,9 +35,10 @@ ROOT_ADDRESS = "127.53.0.1"
 TLD_ADDRESS = "127.53.0.2"
 ZONE_ADDRESSES = ("127.53.0.3", "127.53.0.4")
 ADDRESSES = (ROOT_ADDRESS, TLD_ADDRESS, *ZONE_ADDRESSES)
+ELSEWHERE = "mx.elsewhere.example."  # a mail server of somebody else's, for MX records that do not point to us
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.")  # a zone's name is also its file's name
 
-Fault = Literal["servfail", "refused", "drop", "not_authoritative"]
+Fault = Literal["servfail", "refused", "drop", "not_authoritative", "truncate", "malformed"]
 
 
 class DemoDns:
@@ -59,8 +60,9 @@ class DemoDns:
         self._root = DemoZone.create(dns.name.root, {dns.name.from_text("ns.root-servers"): ROOT_ADDRESS})
         self._served[ROOT_ADDRESS][dns.name.root] = self._root
         self._load()
-        for tld in tlds:
+        for tld in (*tlds, "example"):
             self.add_tld(tld)
+        self.set_records("example", ELSEWHERE, "A", ["192.0.2.25"])
 
     async def start(self) -> None:
         """Listen on UDP and TCP; on return `port` is set and every zone is answered for."""
@@ -193,14 +195,14 @@ class DemoDns:
 
     # -- answering
 
-    def _respond(self, address: str, query: Message) -> Message | None:
+    def _respond(self, address: str, query: Message) -> Message | bytes | None:
         if query.opcode() == dns.opcode.QUERY and len(query.question) == 1:
             return self._reply(address, query)
         reply = dns.message.make_response(query, our_payload=EDNS_PAYLOAD)
         reply.set_rcode(self._update(address, query) if isinstance(query, UpdateMessage) else dns.rcode.NOTIMP)
         return reply
 
-    def _reply(self, address: str, query: Message) -> Message | None:
+    def _reply(self, address: str, query: Message) -> Message | bytes | None:
         question = query.question[0]
         zone = self._closest(address, question.name)
         fault = self._faults.get((address, zone.origin)) if zone else None
@@ -211,6 +213,10 @@ class DemoDns:
             reply.set_rcode(dns.rcode.REFUSED)
         elif fault == "servfail":
             reply.set_rcode(dns.rcode.SERVFAIL)
+        elif fault == "truncate":
+            reply.flags |= dns.flags.AA | dns.flags.TC
+        elif fault == "malformed":
+            return _unreadable(reply)
         else:
             found = zone.answer(question.name, question.rdtype)
             reply.set_rcode(found.rcode)
@@ -245,6 +251,12 @@ class DemoDns:
             self._settle_delegation(zone, domain)
         self._save(origin)
         return rcode
+
+
+def _unreadable(reply: Message) -> bytes:
+    """The reply with the count of its answers raised to more than follow."""
+    wire = reply.to_wire()
+    return wire[:6] + b"\x00\x09" + wire[8:]
 
 
 def _server_names(origin: Name) -> dict[Name, str]:

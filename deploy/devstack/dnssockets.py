@@ -15,8 +15,11 @@ from dns.message import Message
 EDNS_PAYLOAD = 1232  # the largest datagram that is never fragmented (DNS flag day 2020)
 PORT_TRIES = 50
 TCP_IDLE_SECONDS = 10.0
+CLOSED = b""  # no octets to send and none to come
 
-Respond = Callable[[str, Message], Message | None]  # (address asked, query) -> reply, None for silence
+# (address asked, query) -> reply, octets to send as they are, or None for silence. A reply that says itself that it is
+# truncated is a server's that cannot be reached over TCP: there the connection is closed.
+Respond = Callable[[str, Message], Message | bytes | None]
 
 
 class DnsSockets:
@@ -75,7 +78,10 @@ class DnsSockets:
                     async with asyncio.timeout(TCP_IDLE_SECONDS):
                         length = int.from_bytes(await reader.readexactly(2), "big")
                         wire = await reader.readexactly(length)
-                    if (reply := _exchange(address, wire, self._respond, tcp=True)) is not None:
+                    reply = _exchange(address, wire, self._respond, tcp=True)
+                    if reply == CLOSED:
+                        return
+                    if reply is not None:
                         writer.write(len(reply).to_bytes(2, "big") + reply)
                         await writer.drain()
             except (OSError, asyncio.IncompleteReadError, TimeoutError):
@@ -120,6 +126,10 @@ def _exchange(address: str, wire: bytes, respond: Respond, *, tcp: bool) -> byte
         return _format_error(wire)
     if query.flags & dns.flags.QR or (reply := respond(address, query)) is None:
         return None
+    if isinstance(reply, bytes):
+        return reply
+    if tcp and reply.flags & dns.flags.TC:
+        return CLOSED
     if tcp:
         return reply.to_wire(max_size=65535)
     limit = min(max(query.payload, 512), EDNS_PAYLOAD) if query.edns >= 0 else 512

@@ -8,7 +8,11 @@ hears nobody's facts and decides nothing about domains; that is domain's.
 A look is a timer with an observation: the wake-up comes, the resolver asks outside any transaction, and what was seen
 goes through a batch like a message. A look that is under way answers only the requests that came before it began.
 
-    rules.py      the schedule and who waits, pure      diagnosis.py  what an observation means, pure
-    resolver.py   one attempt: walk, ask, follow        walk.py       from the root to a zone's servers
-    handlers.py   orders, wake-ups, facts               store.py      SQL
+    handlers.py     orders, wake-ups, facts               rules.py      the schedule and who waits, pure
+    resolver.py     one attempt: walk, ask, follow        store.py      SQL
+    walk.py         from the root to a zone's servers     asking.py     one question to one server
+    observation.py  what was seen                         sentences.py  what is said of it, in two languages
+    diagnosis.py    what a look for the proof means, mx.py what a look at the MX records means, both pure
+    explanation.py  why there is no proof, pure           proof.py      which value is the proof, pure
+    evidence.py     what is kept of either, pure          handbook.py   writes docs/dns.md for support staff
 """

@@ -21,8 +21,11 @@ from services.chassis.book import Book, Conn, Wanted
 from services.chassis.fates import At, Cancel, Done, Fate, HandedOver, Say, Timing
 from services.chassis.received import Received, Tick
 from services.chassis.service import Moment, Service
-from services.dnscheck import diagnosis, rules, store
-from services.dnscheck.diagnosis import Diagnosis, ExpectedMx, ExpectedTxt, MxDiagnosis, MxObservation, TxtObservation
+from services.dnscheck import diagnosis, mx, rules, store
+from services.dnscheck.diagnosis import Diagnosis
+from services.dnscheck.mx import ExpectedMx, MxDiagnosis
+from services.dnscheck.observation import MxObservation, TxtObservation
+from services.dnscheck.proof import ExpectedTxt, read_token
 from services.dnscheck.resolver import Resolver
 from services.dnscheck.rules import Watch
 from services.dnscheck.store import WATCHES
@@ -30,6 +33,7 @@ from services.dnscheck.store import WATCHES
 service = Service("dnscheck", tables=(WATCHES,))
 FACETS = ("txt", "mx")
 DICE_BYTES = 4
+SIBLING_BYTES = 8  # of a label that nobody made: what answers there is a wildcard
 
 
 @dataclass
@@ -59,7 +63,7 @@ def watch_domain(message: Received[WatchDomain], book: Book, moment: Moment) -> 
     key = (str(order.domain_id), order.facet)
     watch = rules.ordered(book.get(WATCHES, key), order, message.account, moment.now)
     book.put(WATCHES, key, watch)
-    timings = _timings(watch)
+    timings = _timings(watch, moment)
     return Done(timings=timings) if order.request_id is None else HandedOver(orders=(), timings=timings)
 
 
@@ -88,12 +92,15 @@ def unwatch_domain(message: Received[UnwatchDomain], book: Book, moment: Moment)
 async def look_for_txt(tick: Tick) -> TxtObservation:
     """Look for the proof at the authoritative servers; outside any transaction."""
     wanted = tick.payload
-    return await LOOKOUT.asking().observe_txt(str(wanted["domain"]), str(wanted["name"]), deep=bool(wanted["deep"]))
+    sibling = str(wanted.get("sibling", ""))
+    return await LOOKOUT.asking().observe_txt(
+        str(wanted["domain"]), str(wanted["name"]), deep=bool(wanted["deep"]), sibling=sibling
+    )
 
 
 async def look_at_mx(tick: Tick) -> MxObservation:
     """Look at the MX records at the authoritative servers; outside any transaction."""
-    return await LOOKOUT.asking().observe_mx(str(tick.payload["domain"]))
+    return await LOOKOUT.asking().observe_mx(str(tick.payload["domain"]), ours=[record.host for record in LOOKOUT.mx])
 
 
 def _watch_of(tick: Tick) -> Iterable[Wanted]:
@@ -111,7 +118,7 @@ def txt_looked(tick: Tick, book: Book, moment: Moment) -> Fate:
     after = _after(watch, rules.txt_course(found.kind, found.code), tick, moment)
     attempt = _attempt(found, watch, after, tick, observation.elapsed_ms)
     fact = TxtChecked(domain_id=UUID(tick.key), domain=watch.domain, requests=_answered(watch, tick), attempt=attempt)
-    return _checked(book, rules.noted(after, attempt), fact)
+    return _checked(book, rules.noted(after, attempt), fact, moment)
 
 
 @service.timer("mx", keys=_watch_of, observe=look_at_mx)
@@ -121,11 +128,11 @@ def mx_looked(tick: Tick, book: Book, moment: Moment) -> Fate:
     if watch is None:
         return Done()
     observation: MxObservation = tick.observation
-    found = diagnosis.diagnose_mx(observation, LOOKOUT.mx)
+    found = mx.diagnose_mx(observation, LOOKOUT.mx)
     after = _after(watch, rules.mx_course(found.state), tick, moment)
     attempt = _mx_attempt(found, after, tick, observation.elapsed_ms)
     fact = MxChecked(domain_id=UUID(tick.key), domain=watch.domain, requests=_answered(watch, tick), attempt=attempt)
-    return _checked(book, rules.noted(after, attempt), fact)
+    return _checked(book, rules.noted(after, attempt), fact, moment)
 
 
 def _after(watch: Watch, course: rules.Course, tick: Tick, moment: Moment) -> Watch:
@@ -138,15 +145,20 @@ def _answered(watch: Watch, tick: Tick) -> tuple[UUID, ...]:
     return rules.answered(watch, tick.started_at)
 
 
-def _checked(book: Book, watch: Watch, fact: TxtChecked | MxChecked) -> Done:
+def _checked(book: Book, watch: Watch, fact: TxtChecked | MxChecked, moment: Moment) -> Done:
     book.put(WATCHES, (watch.domain_id, watch.facet), watch)
-    return Done(says=(Say(fact, key=watch.domain_id, revision=watch.revision),), timings=_timings(watch))
+    return Done(says=(Say(fact, key=watch.domain_id, revision=watch.revision),), timings=_timings(watch, moment))
 
 
-def _timings(watch: Watch) -> tuple[Timing, ...]:
+def _timings(watch: Watch, moment: Moment) -> tuple[Timing, ...]:
     if watch.next_due_at is None:
         return ()
-    payload = {"domain": watch.domain, "name": watch.record_name, "deep": rules.wants_deep_look(watch)}
+    payload = {
+        "domain": watch.domain,
+        "name": watch.record_name,
+        "deep": rules.wants_deep_look(watch),
+        "sibling": moment.random_bytes(SIBLING_BYTES).hex(),
+    }
     return (At(watch.facet, watch.domain_id, watch.next_due_at, watch.account, payload),)
 
 
@@ -154,7 +166,7 @@ def _timings(watch: Watch) -> tuple[Timing, ...]:
 
 
 def _expected(watch: Watch) -> ExpectedTxt:
-    token, *old_tokens = (diagnosis.read_token(value).token for value in (watch.record_value, *watch.old_values))
+    token, *old_tokens = (read_token(value).token for value in (watch.record_value, *watch.old_values))
     return ExpectedTxt(name=watch.record_name, tokens=(token,), old_tokens=tuple(old_tokens))
 
 
@@ -195,8 +207,8 @@ def _asked(found: Diagnosis | MxDiagnosis) -> tuple[Asked, ...]:
     )
 
 
-def _mx_records(records: Iterable[diagnosis.MxRecord]) -> tuple[MxRecord, ...]:
-    return tuple(MxRecord(preference=mx.preference, host=mx.host) for mx in records)
+def _mx_records(records: Iterable[mx.MxRecord]) -> tuple[MxRecord, ...]:
+    return tuple(MxRecord(preference=record.preference, host=record.host) for record in records)
 
 
 # --- questions --------------------------------------------------------------------------------------------------

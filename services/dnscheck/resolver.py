@@ -18,9 +18,21 @@ import dns.rdatatype
 from dns.name import Name
 from dns.rdatatype import RdataType
 
-from services.dnscheck.diagnosis import Delegation, Hop, MxObservation, NameServer, ServerAnswer, TxtObservation
-from services.dnscheck.walk import Asker, Budget, IPNetwork, Walker, name_text
+from services.dnscheck.asking import Asker, Budget, IPNetwork, name_text
+from services.dnscheck.observation import (
+    Delegation,
+    Hop,
+    MxObservation,
+    NameServer,
+    ServerAnswer,
+    TxtObservation,
+    wrong_names,
+)
+from services.dnscheck.walk import Walker
 
+MAX_STRANGERS = 4  # servers outside the delegation that are asked too
+MAX_TARGETS = 5  # mail servers looked at
+ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 MAX_CNAMES = 8  # more is a loop in practice
 ATTEMPT_SECONDS = 15.0
 TIMEOUTS_SECONDS = (0.8, 1.6, 3.2)  # per try: one lost datagram must not eat the attempt
@@ -67,23 +79,33 @@ class Resolver:
         )
         self._walker = Walker(asker, root_servers, is_registry=is_registry, ipv6=ipv6)
 
-    async def observe_txt(self, domain: str, challenge_name: str, *, deep: bool = False) -> TxtObservation:
+    async def observe_txt(
+        self, domain: str, challenge_name: str, *, deep: bool = False, sibling: str = ""
+    ) -> TxtObservation:
         """Ask every server of the domain for the challenge; the domain's own name counts too where that is empty.
 
-        `deep` also looks in the wrong places (the name doubled, other record types) and at every server's SOA serial.
-        Names are complete A-labels.
+        `deep` also looks in the wrong places (wrong names, other record types, servers that only the zone itself names)
+        and at every server's SOA serial; with `sibling`, a label that nobody can have made, also whether a wildcard
+        answers. Names are complete A-labels.
         """
         started = time.perf_counter()
         apex, challenge = dns.name.from_text(domain), dns.name.from_text(challenge_name)
         budget = self._budget()
-        delegation, answers = await self._ask_zone(apex, challenge, dns.rdatatype.TXT, budget)
+        delegation, delegated, answers = await self._ask_zone(apex, challenge, dns.rdatatype.TXT, budget)
         hops = await self._follow(challenge, answers, dns.rdatatype.TXT, budget)
         at_apex: tuple[ServerAnswer, ...] = ()
         elsewhere: tuple[ServerAnswer, ...] = ()
+        beside: tuple[ServerAnswer, ...] = ()
+        strangers: tuple[ServerAnswer, ...] = ()
         if deep or not any(answer.values for answer in answers):
             at_apex = await self._ask_all(delegation, apex, dns.rdatatype.TXT, budget)
+        # A delegated challenge is answered by servers that know nothing of the names beside it.
+        speaking = next((answer for answer in answers if answer.aa and delegated is None), None)
+        if deep and speaking is not None:
+            elsewhere = await self._look_elsewhere(delegation, apex, challenge, speaking, budget)
+            beside = await self._look_beside(delegation, challenge, sibling, speaking, budget)
+            strangers = await self._ask_strangers(delegation, challenge, speaking, budget)
         if deep:
-            elsewhere = await self._look_elsewhere(delegation, apex, challenge, answers, budget)
             answers = await self._with_serials(delegation, answers, budget)
         if not answers or any(answer.kind != "answer" for answer in answers):
             self._walker.forget(apex)  # the customer may be moving the domain right now
@@ -95,21 +117,35 @@ class Resolver:
             hops=hops,
             apex=at_apex,
             elsewhere=elsewhere,
+            sibling=beside,
+            delegated=delegated,
+            strangers=strangers,
             elapsed_ms=(time.perf_counter() - started) * 1000,
         )
 
-    async def observe_mx(self, domain: str) -> MxObservation:
-        """Ask every server of the domain for its MX records."""
+    async def observe_mx(self, domain: str, ours: Iterable[str] = ()) -> MxObservation:
+        """Ask every server of the domain for its MX records, and look at the hosts they name except `ours`.
+
+        Where there is no MX record, mail goes to the domain's own address: that is asked for too.
+        """
         started = time.perf_counter()
         apex = dns.name.from_text(domain)
         budget = self._budget()
-        delegation, answers = await self._ask_zone(apex, apex, dns.rdatatype.MX, budget)
+        delegation, _, answers = await self._ask_zone(apex, apex, dns.rdatatype.MX, budget)
+        targets = await self._look_at_targets(answers, ours, budget)
+        lacking = next((answer for answer in answers if answer.aa and answer.kind == "nodata"), None)
+        addresses: tuple[ServerAnswer, ...] = ()
+        if lacking is not None:
+            questions = [(apex, rdtype) for rdtype in ADDRESS_TYPES]
+            addresses = await self._ask_one(delegation, questions, lacking, budget)
         if not answers or any(answer.kind != "answer" for answer in answers):
             self._walker.forget(apex)
         return MxObservation(
             domain=name_text(apex),
             delegation=delegation,
             answers=answers,
+            targets=targets,
+            addresses=addresses,
             elapsed_ms=(time.perf_counter() - started) * 1000,
         )
 
@@ -122,14 +158,14 @@ class Resolver:
 
     async def _ask_zone(
         self, domain: Name, name: Name, rdtype: RdataType, budget: Budget
-    ) -> tuple[Delegation, tuple[ServerAnswer, ...]]:
+    ) -> tuple[Delegation, Delegation | None, tuple[ServerAnswer, ...]]:
         """Walk to the zone of `domain` and ask its servers for `name`, one zone further down where they refer there."""
-        delegation = await self._walker.walk(domain, budget)
+        delegation, further = await self._walker.walk(domain, budget), None
         answers = await self._ask_all(delegation, name, rdtype, budget)
         if any(answer.kind == "referral" for answer in answers):
             further = await self._walker.walk(name, budget)
             answers = await self._ask_all(further, name, rdtype, budget) or answers
-        return delegation, answers
+        return delegation, further, answers
 
     async def _ask_all(
         self, delegation: Delegation, name: Name, rdtype: RdataType, budget: Budget
@@ -148,28 +184,67 @@ class Resolver:
         while pending and len(hops) < MAX_CNAMES:
             target = pending.pop()
             name = dns.name.from_text(target)
-            delegation, found = await self._ask_zone(name, name, rdtype, budget)
+            delegation, _, found = await self._ask_zone(name, name, rdtype, budget)
             hops[target] = Hop(name=target, delegation=delegation, answers=found)
             known = {*hops, *pending, name_text(start)}
             pending += sorted({answer.cname for answer in found if answer.cname} - known)
         return tuple(hops.values())
 
     async def _look_elsewhere(
-        self, delegation: Delegation, domain: Name, challenge: Name, answers: Sequence[ServerAnswer], budget: Budget
+        self, delegation: Delegation, domain: Name, challenge: Name, speaking: ServerAnswer, budget: Budget
     ) -> tuple[ServerAnswer, ...]:
         """Where records land by mistake. One server is enough: this explains a no and never makes a yes."""
-        speaking = next((answer for answer in answers if answer.aa), None)
-        if speaking is None:
-            return ()
-        zone = dns.name.from_text(delegation.zone)
-        questions = [(name, dns.rdatatype.TXT) for name in _doubled_names(challenge, {domain, zone})]
+        places = wrong_names(name_text(domain), delegation.zone, name_text(challenge))
+        questions = [(name, dns.rdatatype.TXT) for text in places if (name := _name_of(text)) is not None]
         if speaking.kind == "nodata":
             questions += [(challenge, rdtype) for rdtype in OTHER_TYPES]
+        return await self._ask_one(delegation, questions, speaking, budget)
+
+    async def _look_beside(
+        self, delegation: Delegation, challenge: Name, sibling: str, speaking: ServerAnswer, budget: Budget
+    ) -> tuple[ServerAnswer, ...]:
+        """What a name that nobody made answers: the same as the challenge when both are a wildcard's."""
+        if not sibling or speaking.kind == "nxdomain":
+            return ()
+        name = dns.name.from_text(sibling, challenge.parent())
+        rdtypes = (dns.rdatatype.TXT,) if speaking.kind == "answer" else OTHER_TYPES
+        return await self._ask_one(delegation, [(name, rdtype) for rdtype in rdtypes], speaking, budget)
+
+    async def _ask_strangers(
+        self, delegation: Delegation, challenge: Name, speaking: ServerAnswer, budget: Budget
+    ) -> tuple[ServerAnswer, ...]:
+        """Ask the servers that the zone names and its parent does not: a provider that was, or is to come."""
+        zone = dns.name.from_text(delegation.zone)
+        named = await self._ask_one(delegation, [(zone, dns.rdatatype.NS)], speaking, budget)
+        known = {server.host for server in delegation.servers}
+        hosts = sorted({host for answer in named if answer.aa for host in answer.values} - known)[:MAX_STRANGERS]
+        names = [name for host in hosts if (name := _name_of(host)) is not None]
+        servers = await asyncio.gather(*(self._walker.name_server(name, budget) for name in names))
+        return await self._walker.ask_all(servers, zone, challenge, dns.rdatatype.TXT, budget)
+
+    async def _ask_one(
+        self,
+        delegation: Delegation,
+        questions: Iterable[tuple[Name, RdataType]],
+        speaking: ServerAnswer,
+        budget: Budget,
+    ) -> tuple[ServerAnswer, ...]:
+        """Ask the server that gave an answer some more questions at the same time."""
+        zone = dns.name.from_text(delegation.zone)
         server = (NameServer(speaking.server, (speaking.address,)),)
         found = await asyncio.gather(
             *(self._walker.ask_all(server, zone, name, rdtype, budget) for name, rdtype in questions)
         )
         return tuple(answer for answers in found for answer in answers)
+
+    async def _look_at_targets(
+        self, answers: Iterable[ServerAnswer], ours: Iterable[str], budget: Budget
+    ) -> tuple[Hop, ...]:
+        """Look whether the named mail servers have addresses of their own; the null MX names none."""
+        hosts = {value.partition(" ")[2] for answer in answers if answer.aa for value in answer.values}
+        looked_at = sorted(hosts - set(ours) - {"", "."})[:MAX_TARGETS]
+        names = [name for host in looked_at if (name := _name_of(host)) is not None]
+        return tuple(await asyncio.gather(*(self._walker.look_up(name, budget) for name in names)))
 
     async def _with_serials(
         self, delegation: Delegation, answers: tuple[ServerAnswer, ...], budget: Budget
@@ -186,12 +261,9 @@ class Resolver:
         return tuple(replace(answer, serial=answer.serial or serials.get(answer.address)) for answer in answers)
 
 
-def _doubled_names(challenge: Name, appended: Iterable[Name]) -> list[Name]:
-    """The challenge with the domain or zone appended once more, as providers' forms do; too long ones cannot exist."""
-    names: list[Name] = []
-    for suffix in sorted(appended):
-        try:
-            names.append(challenge.relativize(dns.name.root).concatenate(suffix))
-        except dns.exception.DNSException:
-            continue
-    return names
+def _name_of(text: str) -> Name | None:
+    """Read a name; one that is too long cannot exist."""
+    try:
+        return dns.name.from_text(text)
+    except dns.exception.DNSException:
+        return None

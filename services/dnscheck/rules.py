@@ -24,7 +24,10 @@ DAILY_LOOKS = 7  # after success, then weekly (R17)
 MAX_ANSWERED = 1000  # requests in one fact; the rest wait for the next look
 SHORTEST_GAP = timedelta(milliseconds=250)  # between looks that customers ask for: each costs a dozen queries
 DEEP_LOOKS = (1, 3, 6)  # the looks that also search the wrong places; then hourly, and when somebody waits
-DEEP_CODES = ("name_doubled", "wrong_type")  # seen by deep looks only: their correction is, too
+# Seen by deep looks only: their correction is, too.
+DEEP_CODES = (
+    "name_doubled", "underscore_missing", "at_www", "in_parent_name", "wrong_type", "wildcard_answer", "wrong_provider",
+)  # fmt: skip
 MAX_RECENT = 10
 
 

@@ -1,4 +1,4 @@
-"""One attempt's way through the DNS: ask one server safely, walk from the root to the servers of a zone.
+"""The way from the root to the servers of a zone.
 
 The recursor is not asked: it remembers that a record was absent, the authoritative servers know that it is there.
 """
@@ -6,86 +6,29 @@ The recursor is not asked: it remembers that a record was absent, the authoritat
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import secrets
-import socket
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-import dns.flags
-import dns.message
 import dns.name
-import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 from dns.message import Message
 from dns.name import Name
-from dns.rdata import Rdata
 from dns.rdatatype import RdataType
-from dns.rdtypes.ANY.MX import MX
-from dns.rdtypes.ANY.SOA import SOA
-from dns.rdtypes.ANY.TXT import TXT
 from dns.rrset import RRset
 
-from services.dnscheck.diagnosis import AnswerKind, Delegation, DelegationState, NameServer, ServerAnswer
+from services.dnscheck.asking import MAX_NAME_SERVERS, Asker, Budget, Reply, find_cut, name_text
+from services.dnscheck.observation import NOES, Delegation, DelegationState, Hop, NameServer, ServerAnswer
 
-EDNS_PAYLOAD = 1232  # never fragmented on its way (DNS flag day 2020)
-MAX_QUERIES = 64
-MAX_NAME_SERVERS = 13
 MAX_ADDRESSES = 8
-MAX_UNRESOLVED = 5  # name server names without an address: more is an attack on somebody else's servers (NXNSAttack)
-MAX_STRAYS = 64  # datagrams per try that are not our answer; a flood must not keep the loop busy
 MAX_DEPTH = 24  # zone cuts on one walk
 MAX_NESTING = 3  # walks for the address of a name server of a name server ...
-MAX_RECORDS = 100
 MAX_REMEMBERED = 10_000  # zone cuts kept; far more than a minute needs
 DELEGATION_LIFE_SECONDS = 60.0
 
 _SOA = dns.rdatatype.SOA
-OTHER_CASE = "question came back in another case"
-TCP_FAILED = "needs TCP, and TCP does not answer"
-
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-# Python 3.11 calls most of these global; several lead back to 127.0.0.1 through a gateway.
-_SPECIAL = tuple(
-    ipaddress.ip_network(text)
-    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "3fff::/20", "5f00::/16",
-                 "192.88.99.0/24")
-)  # fmt: skip
-
-
-def may_send_to(address: str, allowed: Iterable[IPNetwork] = ()) -> bool:
-    """Whether a query may go to `address`: public unicast only, or inside a network the operator allowed."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    if any(ip in network for network in allowed):
-        return True
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not any(ip in net for net in _SPECIAL)
-
-
-@dataclass(slots=True)
-class Budget:
-    """What one attempt may still spend: queries, time, and name servers whose address nobody knows."""
-
-    ends_at: float  # event loop time
-    queries: int = MAX_QUERIES
-    unresolved: int = MAX_UNRESOLVED
-    asked: list[ServerAnswer] = field(default_factory=list)  # every question of the walks, for the diagnosis
-
-    def remaining_seconds(self) -> float:
-        """Return how long the attempt may go on; not above zero when its time is up."""
-        return self.ends_at - asyncio.get_running_loop().time()
-
-    def take_query(self) -> bool:
-        """Spend one query; False when none is left or the time is up."""
-        if self.queries <= 0 or self.remaining_seconds() <= 0:
-            return False
-        self.queries -= 1
-        return True
+_ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,223 +44,6 @@ class ZoneServers:
         return [(server, address) for server in self.servers for address in server.addresses]
 
 
-@dataclass(frozen=True, slots=True)
-class ServerTrouble:
-    """Why a server gave nothing that could be read."""
-
-    kind: AnswerKind
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One server's answer in both forms: what the diagnosis keeps, and the message the walk reads referrals from."""
-
-    answer: ServerAnswer
-    message: Message | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """A question as sent. A reply counts only when id and question come back octet for octet (mixed case: 0x20)."""
-
-    wire: bytes
-    question: bytes
-
-    @classmethod
-    def make(cls, name: Name, rdtype: RdataType, *, edns: bool = True, mixed_case: bool = True) -> _Query:
-        asked = _mixed_case(name) if mixed_case else name
-        edns_level, payload = (0, EDNS_PAYLOAD) if edns else (False, None)
-        message = dns.message.make_query(
-            asked, rdtype, flags=0, use_edns=edns_level, payload=payload, id=secrets.randbelow(65536)
-        )
-        wire = message.to_wire()
-        question_octets = sum(len(label) + 1 for label in asked.labels) + 4  # name, type, class
-        return cls(wire, wire[12 : 12 + question_octets])
-
-    def is_answered_by(self, wire: bytes) -> bool:
-        return self._header_fits(wire) and wire[12 : 12 + len(self.question)] == self.question
-
-    def comes_back_in_other_case(self, wire: bytes) -> bool:
-        echoed = wire[12 : 12 + len(self.question)]
-        return self._header_fits(wire) and echoed != self.question and echoed.lower() == self.question.lower()
-
-    def is_not_understood(self, wire: bytes) -> bool:
-        """A FORMERR without question: how servers that predate EDNS answer."""
-        return len(wire) >= 12 and wire[:2] == self.wire[:2] and wire[2] & 0x80 != 0 and wire[3] & 0xF == 1
-
-    def _header_fits(self, wire: bytes) -> bool:
-        return len(wire) >= 12 and wire[:2] == self.wire[:2] and wire[2] & 0xF8 == 0x80 and wire[4:6] == b"\x00\x01"
-
-
-class Asker:
-    """Asks one server one question, with retries, TCP where needed, and the address filter before every packet."""
-
-    def __init__(
-        self,
-        *,
-        port: int,
-        allow_networks: Sequence[IPNetwork],
-        timeouts_seconds: Sequence[float],
-        tcp_timeout_seconds: float,
-        in_flight: int,
-    ) -> None:
-        self._port = port
-        self._allowed = tuple(allow_networks)
-        self._timeouts_seconds = tuple(timeouts_seconds)
-        self._tcp_timeout_seconds = tcp_timeout_seconds
-        self._slots = asyncio.Semaphore(in_flight)  # one socket each: the process must not run out of descriptors
-
-    async def ask(
-        self,
-        server: NameServer,
-        address: str,
-        zone: Name,
-        name: Name,
-        rdtype: RdataType,
-        budget: Budget,
-        *,
-        tries: int | None = None,
-    ) -> Reply:
-        """Ask for `name` as a server of `zone` should know it; trouble is part of the reply, never an exception.
-
-        `tries` limits how often the question goes out, for a caller that has other servers to ask.
-        """
-        timeouts = self._timeouts_seconds[:tries]
-        started = time.perf_counter()
-        blank = ServerAnswer(
-            server=server.host,
-            address=address,
-            name=name_text(name),
-            rdtype=dns.rdatatype.to_text(rdtype),
-            kind="timeout",
-        )
-        if not may_send_to(address, self._allowed):
-            return Reply(replace(blank, kind="filtered", note="not a public address"))
-        async with self._slots:
-            outcome = await self._try_until_answered(address, name, rdtype, timeouts, budget)
-        elapsed_ms = (time.perf_counter() - started) * 1000
-        if isinstance(outcome, ServerTrouble):
-            return Reply(replace(blank, kind=outcome.kind, note=outcome.note, elapsed_ms=elapsed_ms))
-        return Reply(replace(read_answer(outcome, zone, name, rdtype, blank), elapsed_ms=elapsed_ms), outcome)
-
-    async def _try_until_answered(
-        self, address: str, name: Name, rdtype: RdataType, timeouts_seconds: Sequence[float], budget: Budget
-    ) -> Message | ServerTrouble:
-        trouble = ServerTrouble("timeout", "no query was allowed any more")
-        edns, other_case, servfail = True, 0, 0
-        for timeout_seconds in timeouts_seconds:
-            if not budget.take_query():
-                return trouble
-            seconds = min(timeout_seconds, budget.remaining_seconds())
-            # Two echoes in another case: a server that does not keep it. TCP protects that question instead.
-            query = _Query.make(name, rdtype, edns=edns, mixed_case=other_case < 2)
-            outcome = await (
-                self._udp(address, query, seconds) if other_case < 2 else self._tcp(address, query, budget)
-            )
-            if isinstance(outcome, Message) and outcome.flags & dns.flags.TC and other_case < 2:
-                outcome = await self._tcp(address, query, budget) if budget.take_query() else trouble
-            if isinstance(outcome, ServerTrouble):
-                trouble = outcome
-                other_case += outcome.note == OTHER_CASE
-            elif outcome.rcode() in (dns.rcode.FORMERR, dns.rcode.NOTIMP) and edns:
-                edns = False
-            elif outcome.rcode() == dns.rcode.SERVFAIL and not servfail:
-                servfail += 1
-            else:
-                return outcome
-            if isinstance(outcome, Message):
-                trouble = ServerTrouble("servfail", dns.rcode.to_text(outcome.rcode()))
-        return trouble
-
-    async def _udp(self, address: str, query: _Query, seconds: float) -> Message | ServerTrouble:
-        """Send one datagram and wait for its answer; whatever else arrives is noted and waited past."""
-        loop = asyncio.get_running_loop()
-        trouble = ServerTrouble("timeout", "")
-        try:
-            with _connected_socket(address, self._port) as sock:
-                async with asyncio.timeout(seconds):
-                    sock.send(query.wire)
-                    for _ in range(MAX_STRAYS):
-                        wire = await loop.sock_recv(sock, 65535)
-                        if query.is_answered_by(wire) or query.is_not_understood(wire):
-                            outcome = _parse(wire)
-                            if isinstance(outcome, Message):
-                                return outcome
-                            trouble = outcome
-                        elif query.comes_back_in_other_case(wire):
-                            trouble = ServerTrouble("malformed", OTHER_CASE)
-        except TimeoutError:
-            return trouble
-        except OSError as error:
-            return ServerTrouble("timeout", error.strerror or "unreachable")
-        return trouble
-
-    async def _tcp(self, address: str, query: _Query, budget: Budget) -> Message | ServerTrouble:
-        try:
-            async with asyncio.timeout(min(self._tcp_timeout_seconds, budget.remaining_seconds())):
-                reader, writer = await asyncio.open_connection(address, self._port)
-                try:
-                    writer.write(len(query.wire).to_bytes(2, "big") + query.wire)
-                    wire = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
-                finally:
-                    writer.transport.abort()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            return ServerTrouble("timeout", TCP_FAILED)
-        return _parse(wire) if query.is_answered_by(wire) else ServerTrouble("malformed", "wrong answer over TCP")
-
-
-def read_answer(message: Message, zone: Name, name: Name, rdtype: RdataType, blank: ServerAnswer) -> ServerAnswer:
-    """Say what `message` means coming from a server of `zone`. Only with the AA bit it is a yes or a no."""
-    rcode = message.rcode()
-    aa = bool(message.flags & dns.flags.AA)
-    found = replace(blank, rcode=dns.rcode.to_text(rcode), aa=aa)
-    if rcode in (dns.rcode.REFUSED, dns.rcode.NOTAUTH):
-        return replace(found, kind="refused")
-    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        return replace(found, kind="servfail")
-    if not aa:
-        cut = find_cut(message, zone, name)
-        hosts = tuple(sorted(name_text(rdata.target) for rdata in cut or ()))[:MAX_NAME_SERVERS]
-        return replace(found, kind="referral" if cut else "lame", values=hosts)
-    alias = message.get_rrset(message.answer, name, dns.rdataclass.IN, dns.rdatatype.CNAME)
-    rrset = message.get_rrset(message.answer, name, dns.rdataclass.IN, rdtype)
-    soa = next((rrset for rrset in message.authority if rrset.rdtype == dns.rdatatype.SOA), None)
-    serial, negative_ttl = next(((rd.serial, min(soa.ttl, rd.minimum)) for rd in soa or () if soa), (None, None))
-    found = replace(found, serial=serial, negative_ttl_seconds=negative_ttl)
-    if rrset is not None:
-        return replace(found, kind="answer", values=tuple(value_text(rdata) for rdata in list(rrset)[:MAX_RECORDS]))
-    if alias is not None:
-        return replace(found, kind="answer", cname=name_text(next(iter(alias)).target))
-    return replace(found, kind="nxdomain" if rcode == dns.rcode.NXDOMAIN else "nodata")
-
-
-def find_cut(message: Message, zone: Name, name: Name) -> RRset | None:
-    """The delegation in a referral, when it leads from `zone` down towards `name` and nowhere else."""
-    for rrset in message.authority:
-        downward = rrset.name != zone and rrset.name.is_subdomain(zone)
-        is_delegation = rrset.rdclass == dns.rdataclass.IN and rrset.rdtype == dns.rdatatype.NS
-        if is_delegation and downward and name.is_subdomain(rrset.name):
-            return rrset
-    return None
-
-
-def name_text(name: Name) -> str:
-    """Write a name as the rest of Postkontor does: lower case, without the final dot."""
-    return name.to_text(omit_final_dot=True).lower()
-
-
-def value_text(rdata: Rdata) -> str:
-    """A record's value as people write it: TXT strings joined, an MX as `10 mx1.example.de`."""
-    if isinstance(rdata, TXT):
-        return b"".join(rdata.strings).decode("utf-8", "backslashreplace")
-    if isinstance(rdata, MX):
-        return f"{rdata.preference} {name_text(rdata.exchange)}"
-    if isinstance(rdata, SOA):
-        return str(rdata.serial)
-    return rdata.to_text().removesuffix(".").lower()
-
-
 class Walker:
     """Walks from the root to the servers of a zone, remembering zone cuts for a minute."""
 
@@ -327,7 +53,7 @@ class Walker:
         self._asker = asker
         self._root = ZoneServers(dns.name.root, tuple(NameServer("root", (address,)) for address in root_servers))
         self._is_registry = is_registry
-        self._address_types = (dns.rdatatype.A, dns.rdatatype.AAAA) if ipv6 else (dns.rdatatype.A,)
+        self._address_types = _ADDRESS_TYPES if ipv6 else _ADDRESS_TYPES[:1]
         self._cuts: dict[Name, ZoneServers] = {}
 
     async def walk(self, name: Name, budget: Budget, nesting: int = 0) -> Delegation:
@@ -353,6 +79,18 @@ class Walker:
             for address in server.addresses
         ]
         return tuple(reply.answer for reply in await asyncio.gather(*questions))
+
+    async def look_up(self, host: Name, budget: Budget) -> Hop:
+        """Find a host's address, asking one server of its zone: for IPv6 where there is no other."""
+        delegation = await self.walk(host, budget)
+        answers: list[ServerAnswer] = []
+        if delegation.state == "found":
+            servers = ZoneServers(dns.name.from_text(delegation.zone), delegation.servers)
+            for rdtype in _ADDRESS_TYPES:
+                answers.append((await self._ask_any(servers, host, rdtype, budget)).answer)
+                if answers[-1].kind != "nodata":
+                    break
+        return Hop(name=name_text(host), delegation=delegation, answers=tuple(answers))
 
     def forget(self, name: Name) -> None:
         """Drop what is remembered about the way to `name` below the registry: the next attempt asks anew."""
@@ -393,7 +131,8 @@ class Walker:
         # One server may hold parent and child: the SOA says which zone answered.
         owners = [rrset.name for rrset in (*reply.message.answer, *reply.message.authority) if rrset.rdtype == _SOA]
         zone = next((owner for owner in owners if owner.is_subdomain(here.zone)), here.zone)
-        absent = reply.answer.kind != "answer" and self._is_registry(name_text(zone))
+        # A name that is there without a delegation holds its records in the registry's own zone.
+        absent = reply.answer.kind == "nxdomain" and self._is_registry(name_text(zone))
         return _outcome("not_registered" if absent else "found", zone, here, asked)
 
     async def _descend(
@@ -401,14 +140,14 @@ class Walker:
     ) -> ZoneServers:
         hosts = sorted(rdata.target for rdata in cut)[:MAX_NAME_SERVERS]
         found = await asyncio.gather(
-            *(self._addresses(host, here, cut.name, message, budget, nesting) for host in hosts)
+            *(self._name_server(host, here, cut.name, message, budget, nesting) for host in hosts)
         )
         seen: list[str] = []
         servers: list[NameServer] = []
-        for host, addresses in zip(hosts, found, strict=True):
-            fresh = [address for address in addresses if address not in seen][: MAX_ADDRESSES - len(seen)]
+        for server in found:
+            fresh = [address for address in server.addresses if address not in seen][: MAX_ADDRESSES - len(seen)]
             seen += fresh
-            servers.append(NameServer(name_text(host), tuple(fresh)))
+            servers.append(replace(server, addresses=tuple(fresh)))
         expires_at = asyncio.get_running_loop().time() + DELEGATION_LIFE_SECONDS
         below = ZoneServers(cut.name, tuple(servers), expires_at)
         if seen:
@@ -417,25 +156,41 @@ class Walker:
             self._cuts[cut.name] = below
         return below
 
-    async def _addresses(
+    async def _name_server(
         self, host: Name, here: ZoneServers, cut: Name, message: Message, budget: Budget, nesting: int
-    ) -> tuple[str, ...]:
+    ) -> NameServer:
         """A name server's addresses: glue where the referring zone may speak for the host, else a walk of its own."""
         if host.is_subdomain(here.zone) and (glue := _addresses_in(message.additional, host, self._address_types)):
-            return glue
-        if host.is_subdomain(cut) or nesting >= MAX_NESTING or budget.unresolved <= 0:
-            return ()
-        delegation = await self.walk(host, budget, nesting + 1)
-        found: tuple[str, ...] = ()
-        if delegation.state == "found":
-            servers = ZoneServers(dns.name.from_text(delegation.zone), delegation.servers)
-            for rdtype in self._address_types:
-                reply = await self._ask_any(servers, host, rdtype, budget)
-                found += _addresses_in(
-                    reply.message.answer if reply.answer.aa and reply.message else (), host, (rdtype,)
-                )
+            return NameServer(name_text(host), glue)
+        if host.is_subdomain(cut):
+            has_other_glue = bool(_addresses_in(message.additional, host, _ADDRESS_TYPES))
+            return NameServer(name_text(host), is_absent=not has_other_glue)
+        return await self.name_server(host, budget, nesting)
+
+    async def name_server(self, host: Name, budget: Budget, nesting: int = 0) -> NameServer:
+        """Find a name server's addresses by a walk of its own."""
+        if nesting >= MAX_NESTING or budget.unresolved <= 0:
+            return NameServer(name_text(host))
+        found, is_absent = await self._look_up_addresses(host, budget, nesting)
         budget.unresolved -= not found
-        return found
+        return NameServer(name_text(host), found, is_absent=is_absent and not found)
+
+    async def _look_up_addresses(self, host: Name, budget: Budget, nesting: int) -> tuple[tuple[str, ...], bool]:
+        """A host's addresses of the types that are used, and whether it surely has none of any type."""
+        delegation = await self.walk(host, budget, nesting + 1)
+        if delegation.state != "found":
+            return (), delegation.state == "not_registered"
+        servers = ZoneServers(dns.name.from_text(delegation.zone), delegation.servers)
+        found: tuple[str, ...] = ()
+        is_absent = True
+        for rdtype in _ADDRESS_TYPES:
+            if rdtype not in self._address_types and (found or not is_absent):
+                continue  # only asked to tell a host without addresses from one that is not reached from here
+            reply = await self._ask_any(servers, host, rdtype, budget)
+            told = _addresses_in(reply.message.answer if reply.answer.aa and reply.message else (), host, (rdtype,))
+            is_absent = is_absent and not told and reply.answer.aa and reply.answer.kind in NOES
+            found += told if rdtype in self._address_types else ()
+        return found, is_absent
 
 
 def _outcome(state: DelegationState, zone: Name, here: ZoneServers, asked: list[ServerAnswer]) -> Delegation:
@@ -446,35 +201,3 @@ def _addresses_in(section: Iterable[RRset], host: Name, rdtypes: Sequence[RdataT
     """IN addresses only: in other classes an A record holds something else."""
     wanted = [rrset for rrset in section if rrset.name == host and rrset.rdtype in rdtypes]
     return tuple(rdata.address for rrset in wanted if rrset.rdclass == dns.rdataclass.IN for rdata in rrset)
-
-
-def _mixed_case(name: Name) -> Name:
-    bits = secrets.randbits(8 * 255)
-    labels: list[bytes] = []
-    for label in name.labels:
-        octets = bytearray(label.lower())
-        for index, octet in enumerate(octets):
-            if 97 <= octet <= 122 and bits & 1:
-                octets[index] = octet - 32
-            bits >>= 1
-        labels.append(bytes(octets))
-    return Name(labels)
-
-
-def _connected_socket(address: str, port: int) -> socket.socket:
-    """A UDP socket on a random port that hears nobody but `address`; the kernel checks the source of every datagram."""
-    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        sock.connect((address, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _parse(wire: bytes) -> Message | ServerTrouble:
-    try:
-        return dns.message.from_wire(wire, ignore_trailing=True)
-    except Exception as error:  # whatever a hostile server makes the parser stumble over is that server's trouble
-        return ServerTrouble("malformed", type(error).__name__)

@@ -44,8 +44,16 @@ OWN_ROOMS = {
         "views.py": "aggregates as the contracts show them",
     },
     "dnscheck": {
-        "diagnosis.py": "what an observation means, pure",
+        "asking.py": "one question to one server, safely",
+        "diagnosis.py": "what a look for the proof means, pure",
+        "evidence.py": "what is kept and said of an observation, pure",
+        "explanation.py": "why a look found no proof, pure",
+        "handbook.py": "writes every finding down for support staff",
+        "mx.py": "what a look at the MX records means, pure",
+        "observation.py": "what was seen, pure",
+        "proof.py": "which value is the proof, pure",
         "resolver.py": "one attempt at the DNS",
+        "sentences.py": "every finding's sentence in both languages, pure",
         "walk.py": "from the root to a zone's servers",
     },
 }

@@ -9,28 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dnscheck.diagnosis import (
+from services.dnscheck.diagnosis import diagnose_txt
+from services.dnscheck.observation import (
     AnswerKind,
     Delegation,
     DelegationState,
-    ExpectedMx,
-    ExpectedTxt,
     Hop,
-    MxObservation,
     NameServer,
     ServerAnswer,
     TxtObservation,
-    diagnose_mx,
-    diagnose_txt,
-    read_token,
+    wrong_names,
 )
+from services.dnscheck.proof import ExpectedTxt, read_token
 
 DOMAIN = "nordwind-segel.de"
 NAME = f"_postkontor-challenge.{DOMAIN}"
 TOKEN = "k7wq3xd5mz2ra6ytb4ncfe7hjlgposiu"
 OLD = "a2b3c4d5e6f7a2b3c4d5e6f7a2b3c4d5"
 EXPECTED = ExpectedTxt(name=NAME, tokens=(TOKEN,), old_tokens=(OLD,))
-MX = (ExpectedMx(10, "mx1.postkontor.example"), ExpectedMx(20, "mx2.postkontor.example"))
 SERVERS = (NameServer(f"ns1.{DOMAIN}", ("192.0.2.1",)), NameServer(f"ns2.{DOMAIN}", ("192.0.2.2",)))
 
 
@@ -56,6 +52,9 @@ def looked(
     apex: tuple[ServerAnswer, ...] = (),
     hops: tuple[Hop, ...] = (),
     elsewhere: tuple[ServerAnswer, ...] = (),
+    sibling: tuple[ServerAnswer, ...] = (),
+    strangers: tuple[ServerAnswer, ...] = (),
+    delegated: Delegation | None = None,
 ) -> TxtObservation:
     return TxtObservation(
         domain=DOMAIN,
@@ -65,6 +64,9 @@ def looked(
         hops=hops,
         apex=apex,
         elsewhere=elsewhere,
+        sibling=sibling,
+        strangers=strangers,
+        delegated=delegated,
     )
 
 
@@ -147,17 +149,138 @@ def test_a_record_of_another_type_is_wrong_type(rdtype: str):
     assert judged(*both("nodata"), elsewhere=(other,)) == ("not_yet", "wrong_type")
 
 
-def test_an_alias_that_leads_in_a_circle_is_wrong_type():
+def test_an_alias_that_leads_in_a_circle_is_a_loop():
     hops = (
         Hop(name="a.example.org", delegation=delegation(), answers=both("answer", cname="b.example.org")),
         Hop(name="b.example.org", delegation=delegation(), answers=both("answer", cname="a.example.org")),
     )
-    assert judged(*both("answer", cname="a.example.org"), hops=hops) == ("not_yet", "wrong_type")
+    assert judged(*both("answer", cname="a.example.org"), hops=hops) == ("not_yet", "cname_loop")
 
 
 def test_an_alias_whose_target_cannot_be_asked_is_no_no():
     lost = Hop(name="a.example.org", delegation=delegation(), answers=both("timeout"))
     assert judged(*both("answer", cname="a.example.org"), hops=(lost,)) == ("could_not_ask", "servers_unreachable")
+
+
+def test_an_alias_of_a_name_without_txt_record_is_told_from_one_that_does_not_exist():
+    for kind, code in (("nodata", "cname_target_no_txt"), ("nxdomain", "cname_target_broken")):
+        hop = Hop(name="a.example.org", delegation=delegation(), answers=both(kind))
+        assert judged(*both("answer", cname="a.example.org"), hops=(hop,)) == ("not_yet", code)
+
+
+def test_an_alias_into_an_unregistered_domain_is_broken():
+    hop = Hop(name="a.example.org", delegation=delegation("not_registered"))
+    assert judged(*both("answer", cname="a.example.org"), hops=(hop,)) == ("not_yet", "cname_target_broken")
+
+
+def test_an_alias_whose_chain_was_not_followed_to_its_end_is_a_loop():
+    hop = Hop(name="a.example.org", delegation=delegation(), answers=both("answer", cname="b.example.org"))
+    assert judged(*both("answer", cname="a.example.org"), hops=(hop,)) == ("not_yet", "cname_loop")
+
+
+@pytest.mark.parametrize(
+    ("domain", "zone", "name", "code"),
+    [
+        (DOMAIN, DOMAIN, f"{NAME}.{DOMAIN}", "name_doubled"),
+        (DOMAIN, DOMAIN, f"postkontor-challenge.{DOMAIN}", "underscore_missing"),
+        (DOMAIN, DOMAIN, f"_postkontor-challenge.www.{DOMAIN}", "at_www"),
+        (f"mail.{DOMAIN}", DOMAIN, f"_postkontor-challenge.mail.{DOMAIN}.{DOMAIN}", "name_doubled"),
+        (f"mail.{DOMAIN}", DOMAIN, f"_postkontor-challenge.{DOMAIN}", "in_parent_name"),
+    ],
+)
+def test_wrong_names_are_told_apart(domain: str, zone: str, name: str, code: str):
+    assert wrong_names(domain, zone, f"_postkontor-challenge.{domain}")[name] == code
+
+
+def test_the_challenge_itself_is_no_wrong_name():
+    assert f"postkontor.{DOMAIN}" not in wrong_names(DOMAIN, DOMAIN, f"postkontor.{DOMAIN}")
+
+
+def test_the_name_to_enter_is_relative_to_the_zone():
+    name = f"_postkontor-challenge.mail.{DOMAIN}"
+    found = replace(looked(*both("nxdomain")), domain=f"mail.{DOMAIN}", name=name)
+    assert "named _postkontor-challenge.mail (" in diagnose_txt(found, replace(EXPECTED, name=name)).text_en
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (f"token={TOKEN[:31]}", "37 of 38"),
+        (f"token={TOKEN[:10]}…", "16 of 38"),
+        (f"token={TOKEN[:2]}...", "8 of 38"),
+        (TOKEN[:20], "20 of 32"),
+    ],
+)
+def test_a_value_cut_off_is_told_with_what_is_left(value: str, shown: str):
+    diagnosis = diagnose_txt(looked(*both("answer", value)), EXPECTED)
+    assert (diagnosis.kind, diagnosis.code) == ("not_yet", "value_truncated")
+    assert shown in diagnosis.text_en
+
+
+@pytest.mark.parametrize("value", ["token=", TOKEN[:7], TOKEN[5:], "v=spf1 -all"])
+def test_a_value_that_only_resembles_the_start_is_a_wrong_value(value: str):
+    assert judged(*both("answer", value)) == ("not_yet", "wrong_value")
+
+
+@pytest.mark.parametrize("value", [f"token={TOKEN}.", f"{NAME} token={TOKEN}", f"Token={TOKEN.upper()}, müsste passen"])
+def test_a_value_with_more_around_it_is_extra_text(value: str):
+    assert judged(*both("answer", value)) == ("not_yet", "value_extra_text")
+
+
+def beside(kind: AnswerKind, *values: str, rdtype: str = "TXT", cname: str = "") -> tuple[ServerAnswer, ...]:
+    return (said(kind, *values, name=f"3f9a2b71c0d4e586.{DOMAIN}", rdtype=rdtype, cname=cname),)
+
+
+def test_what_a_name_that_nobody_made_answers_too_is_a_wildcards():
+    assert judged(*both("answer", "x", "y"), sibling=beside("answer", "y", "x")) == ("not_yet", "wildcard_answer")
+    alias = both("answer", cname="shop.example.org")
+    lost = Hop(name="shop.example.org", delegation=delegation(), answers=both("nodata"))
+    sibling = beside("answer", cname="shop.example.org")
+    assert judged(*alias, hops=(lost,), sibling=sibling) == ("not_yet", "wildcard_answer")
+    web = said("answer", "192.0.2.80", rdtype="A")
+    sibling = beside("answer", "192.0.2.80", rdtype="A")
+    assert judged(*both("nodata"), elsewhere=(web,), sibling=sibling) == ("not_yet", "wildcard_answer")
+
+
+def test_what_differs_from_the_wildcard_was_made_on_purpose():
+    assert judged(*both("answer", "x"), sibling=beside("answer", "y")) == ("not_yet", "wrong_value")
+    assert judged(*both("answer", "x"), sibling=beside("nodata")) == ("not_yet", "wrong_value")
+    assert judged(*both("nodata"), sibling=beside("nodata", rdtype="A")) == ("not_yet", "not_yet")
+
+
+def test_token_at_servers_that_only_the_zone_names_is_the_wrong_provider():
+    stranger = replace(said("answer", f"token={TOKEN}"), server="ns.alt.example", address="192.0.2.9")
+    diagnosis = diagnose_txt(looked(*both("nxdomain"), strangers=(stranger,)), EXPECTED)
+    assert (diagnosis.kind, diagnosis.code) == ("not_yet", "wrong_provider")
+    assert f"bei ns.alt.example angelegt, für {DOMAIN} sind aber ns1.{DOMAIN}, ns2.{DOMAIN}" in diagnosis.text_de
+
+
+def test_an_empty_challenge_with_name_servers_of_its_own_is_delegated():
+    own = Delegation(state="found", zone=NAME, servers=(NameServer("ns.proof.example", ("192.0.2.7",)),))
+    assert judged(*both("nodata"), delegated=own) == ("not_yet", "challenge_delegated")
+    assert judged(*both("answer", "x"), delegated=own) == ("not_yet", "wrong_value")
+    assert judged(*both("timeout"), delegated=own) == ("could_not_ask", "servers_unreachable")
+
+
+def stuck(*servers: NameServer, zone: str = DOMAIN) -> TxtObservation:
+    lost = Delegation(state="could_not_ask", zone=zone, servers=servers, asked=(said("referral", server=9),))
+    return replace(looked(), delegation=lost)
+
+
+def test_name_servers_without_an_address_are_unresolvable_only_when_that_is_certain():
+    absent, unknown = NameServer("ns.weg.example", is_absent=True), NameServer("ns.still.example")
+    diagnosis = diagnose_txt(stuck(absent), EXPECTED)
+    assert (diagnosis.kind, diagnosis.code) == ("could_not_ask", "ns_unresolvable")
+    assert "ns.weg.example" in diagnosis.text_de
+    assert diagnose_txt(stuck(absent, unknown), EXPECTED).code == "servers_unreachable"
+
+
+def test_an_alias_into_a_zone_without_name_servers_names_that_zone():
+    lost = Delegation(state="could_not_ask", zone="x.org", servers=(NameServer("ns.x.org", is_absent=True),))
+    hop = Hop(name="a.x.org", delegation=lost)
+    diagnosis = diagnose_txt(looked(*both("answer", cname="a.x.org"), hops=(hop,)), EXPECTED)
+    assert (diagnosis.kind, diagnosis.code) == ("could_not_ask", "ns_unresolvable")
+    assert "x.org (ns.x.org)" in diagnosis.text_en
 
 
 def test_a_domain_the_registry_does_not_know_is_not_registered():
@@ -170,9 +293,10 @@ def test_a_domain_the_registry_does_not_know_is_not_registered():
     ("kind", "code"),
     [
         ("timeout", "servers_unreachable"),
-        ("filtered", "servers_unreachable"),
+        ("filtered", "ns_private"),
         ("servfail", "servers_failing"),
-        ("malformed", "servers_failing"),
+        ("malformed", "ns_malformed"),
+        ("truncated", "tcp_blocked"),
         ("refused", "lame_delegation"),
         ("lame", "lame_delegation"),
     ],
@@ -228,64 +352,3 @@ def test_any_other_value_is_never_accepted(value: str):
 
 def test_a_letter_that_only_folds_to_ascii_is_another_token():
     assert judged(*both("answer", f"token={TOKEN.replace('k', chr(0x212A))}")) == ("not_yet", "wrong_value")
-
-
-# -- MX
-
-
-def mx_judged(*answers: ServerAnswer, state: DelegationState = "found") -> tuple[str, str]:
-    diagnosis = diagnose_mx(MxObservation(domain=DOMAIN, delegation=delegation(state), answers=answers), MX)
-    assert "{" not in diagnosis.text_en + diagnosis.text_de
-    return diagnosis.state, diagnosis.code
-
-
-@pytest.mark.parametrize(
-    ("values", "verdict"),
-    [
-        (["10 MX1.postkontor.example", "20 mx2.postkontor.example"], ("ok", "ok")),
-        (["1 mx1.postkontor.example", "99 mx2.postkontor.example"], ("ok", "ok")),
-        (["20 mx1.postkontor.example", "10 mx2.postkontor.example"], ("incomplete", "wrong_order")),
-        (["10 mx1.postkontor.example"], ("incomplete", "incomplete")),
-        (["10 mx.other.example"], ("foreign", "foreign")),
-        (["10 mx1.postkontor.example", "30 mx.other.example"], ("mixed", "mixed")),
-        (["10 mx1.postkontor.example", "10 mx.other.example"], ("mixed", "foreign_preferred")),
-        (["0 ."], ("null", "null")),
-        (["0 .", "10 mx1.postkontor.example"], ("broken", "null_and_others")),
-        (["10 192.0.2.25"], ("broken", "ip_address")),
-        ([f"10 mx1.postkontor.example.{DOMAIN}"], ("broken", "name_doubled")),
-    ],
-)
-def test_mx_records_are_judged_by_hosts_and_order(values: list[str], verdict: tuple[str, str]):
-    assert mx_judged(*both("answer", *values)) == verdict
-
-
-def test_no_mx_record_is_missing():
-    assert mx_judged(*both("nodata")) == ("missing", "missing")
-
-
-def test_mx_of_an_unregistered_domain_is_missing_for_that_reason():
-    assert mx_judged(state="not_registered") == ("missing", "domain_not_registered")
-
-
-def test_an_alias_at_the_domain_is_broken():
-    assert mx_judged(*both("answer", cname="shop.example.org")) == ("broken", "apex_alias")
-
-
-def test_servers_that_differ_are_inconsistent():
-    answers = said("answer", "10 mx.other.example"), said("nodata", server=2)
-    assert mx_judged(*answers) == ("mixed", "inconsistent")
-
-
-@pytest.mark.parametrize("kind", ["timeout", "servfail", "refused", "lame", "malformed", "filtered"])
-def test_mx_that_could_not_be_asked_is_unknown(kind: AnswerKind):
-    assert mx_judged(*both(kind))[0] == "unknown"
-
-
-def test_mx_diagnosis_lists_the_exact_records_to_set():
-    diagnosis = diagnose_mx(MxObservation(domain=DOMAIN, delegation=delegation(), answers=both("nodata")), MX)
-    assert diagnosis.expected == MX
-    assert diagnosis.zone_lines == (
-        f"{DOMAIN}. 300 IN MX 10 mx1.postkontor.example.",
-        f"{DOMAIN}. 300 IN MX 20 mx2.postkontor.example.",
-    )
-    assert "MX 10 mx1.postkontor.example, MX 20 mx2.postkontor.example" in diagnosis.text_de

@@ -364,7 +364,7 @@ async def test_who_reads_the_facts_has_the_counters(bus, account):
 async def test_a_reservation_that_nobody_speaks_of_expires(bus, billing):
     account = f"nordwind-{next(numbers)}"
     await open_account(bus, account, "silver")
-    HOUSE.reservation_ttl = timedelta(hours=-2)
+    HOUSE.reservation_ttl = timedelta(hours=-25)
     try:
         await bus.send(account, CreateGroup(name="Vorstand"))
         await reaches(bus, account, group=(0, 1))

@@ -15,7 +15,7 @@ from contracts.dnscheck_v1 import AskAttempts, UnwatchDomain, WatchDomain
 from contracts.domain_v1 import AskDomain, CheckMx, ClaimDomain, ValidateDomain
 from deploy.devstack.demodns import DemoDns
 from services.dnscheck.app import DnscheckSettings, is_registry, service
-from services.dnscheck.diagnosis import ExpectedMx
+from services.dnscheck.mx import ExpectedMx
 from services.domain.app import service as domain_service
 
 LANES = 4  # dnscheck hears no facts
@@ -183,7 +183,7 @@ async def test_a_domain_becomes_active_from_claim_to_mx(bus, dns, domain, name):
     outcome = await bus.request(ACCOUNT, ValidateDomain(domain=name))
     assert outcome.data.verified
     assert outcome.data.domain.state == "active"
-    dns.set_records(name, "@", "MX", ["10 mx.woanders.de."])
+    dns.set_records(name, "@", "MX", ["10 mx.elsewhere.example."])
     outcome = await bus.request(ACCOUNT, CheckMx(domain=name))
     assert (outcome.data.attempt.state, outcome.data.domain.mx) == ("foreign", "foreign")
 
