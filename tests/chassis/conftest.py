@@ -23,6 +23,8 @@ def _load(path: Path) -> ModuleType:
 
 
 counting = _load(Path(__file__).with_name("counting_worker.py"))
+crash_stand = _load(Path(__file__).with_name("crash_stand.py"))
+stand, load, pair, nobody = crash_stand.stand, crash_stand.load, crash_stand.pair, crash_stand.nobody
 
 
 @pytest.fixture(scope="session", name="counting")
