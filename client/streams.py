@@ -66,8 +66,16 @@ async def fetch(connection: Connection, pull: Pull, batch: int, seconds: float =
     except TimeoutError:
         return []
     except (APIError, nats.errors.Error):
+        _be_cancelled()
         await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
         return None
+
+
+def _be_cancelled() -> None:
+    """End a task that was cancelled: on a connection closed meanwhile, nats-py reports the closing instead."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _no_stream(connection: Connection) -> NotSetUp:

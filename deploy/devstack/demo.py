@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 from uuid import UUID
@@ -53,7 +54,7 @@ async def stored_events(nats_url: str) -> int:
         await connection.close()
 
 
-async def play(console: Console, directory: Path, replicas: int = 1) -> None:
+async def play(console: Console, directory: Path, replicas: int = 1, command: str = "postkontor") -> None:
     """Start everything, walk the journey and print what is seen."""
     began = time.monotonic()
     console.print("[bold]Postkontor demo[/]: real NATS, PostgreSQL and DNS on this machine, in a temporary folder.")
@@ -68,18 +69,20 @@ async def play(console: Console, directory: Path, replicas: int = 1) -> None:
                 _print(console, number, seen)
             each_once = await subscriber.has_seen(await stored_events(stack.nats.url))
             listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)  # it hears on the connection that closes below
             console.print(
                 f"\nA subscriber saw {len(subscriber.ids)} events: "
                 + ("all of them, each once." if each_once else "[red]not all of them once.[/]")
             )
             if not each_once:
                 raise JourneyFailed("the subscriber did not see every event exactly once")
-    console.print(f"Done in {time.monotonic() - began:.1f} s. Try it yourself: [bold]postkontor dev[/]")
+    console.print(f"Done in {time.monotonic() - began:.1f} s. Try it yourself: [bold]{command} dev[/]")
 
 
 def _print(console: Console, number: int, seen: Seen) -> None:
     console.print(f"[bold cyan]{number:2}[/] [bold]{seen.title}[/]")
-    console.print(f"   {seen.text}", style="default", highlight=False, markup=False, soft_wrap=True)
+    text = textwrap.indent(seen.text, "   ")
+    console.print(text, style="default", highlight=False, markup=False, soft_wrap=True)
     if "mailboxes" in seen.figures:
         console.print(_people(seen))
 
@@ -110,12 +113,12 @@ def _people(seen: Seen) -> Table:
     return table
 
 
-def main() -> None:
-    """Play the demo; exit with 1 when a step does not see what it must."""
+def main(command: str = "postkontor") -> None:
+    """Play the demo; exit with 1 when a step does not see what it must. `command` is how the caller is called."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="postkontor-demo-") as directory:
         try:
-            asyncio.run(play(console, Path(directory)))
+            asyncio.run(play(console, Path(directory), command=command))
         except JourneyFailed as failure:
             console.print(f"[red]The demo failed:[/] {failure}")
             sys.exit(1)

@@ -10,6 +10,7 @@ import typer
 
 from services.cli.desk import Desk, desk_of
 from services.cli.running import UNEXPECTED, run
+from services.cli.terminal import command
 
 if TYPE_CHECKING:
     from deploy.devstack.stack import Stack
@@ -18,14 +19,14 @@ bus_app = typer.Typer(help="The bus: streams and consumers.", no_args_is_help=Tr
 
 DEFAULT_DIRECTORY = Path(".postkontor")
 NEXT_STEPS = (
-    'postkontor account open nordwind --package silver --company "Nordwind Segel" --email post@nordwind.example',
-    "postkontor domain add nordwind-segel.de -a nordwind",
-    "postkontor demo-dns register nordwind-segel.de",
-    "postkontor demo-dns txt nordwind-segel.de -a nordwind",
-    "postkontor domain validate nordwind-segel.de -a nordwind",
-    "postkontor domain password nordwind-segel.de -a nordwind",
-    "postkontor mailbox create anna@nordwind-segel.de --first-name Anna --last-name Petersen --plan mail -a nordwind",
-    "postkontor events tail --since 1h",
+    'account open nordwind --package silver --company "Nordwind Segel" --email post@nordwind.example',
+    "domain add nordwind-segel.de -a nordwind",
+    "demo-dns register nordwind-segel.de",
+    "demo-dns txt nordwind-segel.de -a nordwind",
+    "domain validate nordwind-segel.de -a nordwind",
+    "domain password nordwind-segel.de -a nordwind",
+    "mailbox create anna@nordwind-segel.de --first-name Anna --last-name Petersen --plan mail -a nordwind",
+    "events tail --since 1h",
 )
 
 
@@ -50,7 +51,7 @@ def play_demo() -> None:
     """Play a customer's first day on a stack of its own."""
     from deploy.devstack import demo
 
-    demo.main()
+    demo.main(command())
 
 
 @bus_app.command("apply")
@@ -106,7 +107,7 @@ def _announce(desk: Desk, stack: "Stack", directory: Path) -> None:
     desk.console.print(desk.sentence("stack_next"), markup=False)
     elsewhere = "" if directory == DEFAULT_DIRECTORY else f" --nats {environment['POSTKONTOR_NATS_URL']}"
     for step in NEXT_STEPS:
-        desk.console.print(f"  {step}{elsewhere}", markup=False, soft_wrap=True)
+        desk.console.print(f"  {command()} {step}{elsewhere}", markup=False, soft_wrap=True)
 
 
 async def _asked_to_stop() -> None:

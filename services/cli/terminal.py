@@ -1,8 +1,11 @@
 """How things look in a terminal, and how secrets come in."""
 
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,6 +15,7 @@ from services.cli.desk import Desk, Language
 if TYPE_CHECKING:
     from rich.table import Table
 
+NAME = "postkontor"
 UNITS = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
@@ -34,6 +38,13 @@ def size(count: int) -> str:
 def local_time(time: datetime | None) -> str:
     """Write a time in the reader's zone."""
     return "–" if time is None else time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def command() -> str:
+    """Return how this program can be called again from here: by its name where the shell finds it, else by its path."""
+    if shutil.which(NAME) is not None or Path(sys.argv[0]).name != NAME:
+        return NAME
+    return os.path.relpath(sys.argv[0])
 
 
 def table(desk: Desk, headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> "Table":

@@ -9,10 +9,12 @@ from typing import Any
 from uuid import UUID
 
 import nats
+import nats.errors
 import pytest
 
 from client import NoAnswer, NotConnected, NotPermitted, NotSetUp, Postkontor, Refused, SetAside, Unanswered
 from client import requests as in_flight
+from client import streams
 from client.connection import Access
 from client.events import subjects_of, types_of
 from client.outcomes import Declined, Done, Stuck, judge
@@ -304,6 +306,27 @@ async def test_killed_subscriber_loses_nothing(bus: NatsServer, workers: StandIn
                 await event.ack()
                 break
     assert seen == {f"p{number}@nordwind-segel.de" for number in range(3)}
+
+
+async def test_subscriber_that_is_cancelled_while_the_client_closes_ends_by_that(bus: NatsServer) -> None:
+    """nats-py turns a cancelled wait into an error of the connection when that is closed by then."""
+
+    class Closed(streams.Pull):
+        def __init__(self) -> None: ...
+
+        async def fetch(self, *_: Any, **__: Any) -> Any:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                raise nats.errors.ConnectionClosedError from None
+
+    async with office_at(bus) as office:
+        fetching = asyncio.create_task(streams.fetch(office._connection, Closed(), 1))
+        await asyncio.sleep(0)
+        fetching.cancel()
+        async with asyncio.timeout(streams.TROUBLE_PAUSE_SECONDS / 2):
+            await asyncio.wait([fetching])
+    assert fetching.cancelled()
 
 
 async def test_long_body_keeps_its_event(bus: NatsServer, workers: StandIn) -> None:
