@@ -10,6 +10,23 @@ class Sentence(NamedTuple):
     en: str
 
 
+# What a program calls a thing and a person does not.
+WORDS: dict[str, Sentence] = {
+    "mailbox": Sentence("Postfächer", "mailboxes"),
+    "alias_forward": Sentence("Aliasse und Weiterleitungen", "aliases and forwardings"),
+    "group": Sentence("Gruppen", "groups"),
+    "active": Sentence("aktiv", "active"),
+    "suspended": Sentence("gesperrt", "suspended"),
+    "closed": Sentence("geschlossen", "closed"),
+    "deleted": Sentence("gelöscht", "deleted"),
+    "claimed": Sentence("angemeldet", "claimed"),
+    "verified": Sentence("bestätigt", "verified"),
+    "removing": Sentence("in Auflösung", "being removed"),
+    "removed": Sentence("aufgegeben", "removed"),
+    "lost": Sentence("verloren", "lost"),
+    "contested": Sentence("umstritten", "contested"),
+}
+
 CODES: dict[str, Sentence] = {
     # the message itself
     "not_json": Sentence("Die Nachricht ist kein gültiges JSON.", "The message is not valid JSON."),
@@ -163,8 +180,8 @@ CODES: dict[str, Sentence] = {
         "The answer for {targets} targets does not fit into one message; please split the request.",
     ),
     "reservation_expired": Sentence(
-        "Die Reservierung ist abgelaufen, bevor das Postfach angelegt wurde; bitte neu anfragen.",
-        "The reservation expired before the mailbox was made; please request it again.",
+        "Die Reservierung ist abgelaufen, bevor der Auftrag ausgeführt wurde; bitte neu anfragen.",
+        "The reservation expired before the request was carried out; please request it again.",
     ),
     "group_exists": Sentence("Die Gruppe {group} gibt es schon.", "The group {group} exists already."),
     "group_unknown": Sentence("Die Gruppe {group} gibt es nicht.", "There is no group {group}."),

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.base import Fact, Part, Text
-from contracts.codes import CODES
+from contracts.codes import CODES, WORDS, Sentence
 
 Detail = str | int | bool | None
 MAX_FINDINGS = 200  # one with a long address takes 1 kB, and a refusal has to fit into one message (256 KiB)
@@ -41,8 +41,9 @@ class RequestRefused(Fact):
 def finding(code: str, *, severity: Literal["error", "warning", "note"] = "error", **details: Detail) -> Finding:
     """Write a finding from the catalogue of codes. Raises KeyError for a code or a detail the catalogue lacks."""
     sentence = CODES[code]
-    shown = {name: "∞" if value is None else value for name, value in details.items()}
-    text = Text(de=sentence.de.format_map(shown), en=sentence.en.format_map(shown))
+    de = {name: _word(value).de for name, value in details.items()}
+    en = {name: _word(value).en for name, value in details.items()}
+    text = Text(de=sentence.de.format_map(de), en=sentence.en.format_map(en))
     return Finding(code=code, severity=severity, text=text, details=details)
 
 
@@ -57,3 +58,9 @@ def refusal(*findings: Finding) -> Refusal:
 def refuse(code: str, **details: Detail) -> Refusal:
     """Write a refusal with a single finding."""
     return refusal(finding(code, severity="error", **details))
+
+
+def _word(value: Detail) -> Sentence:
+    if value is None:
+        return Sentence("∞", "∞")
+    return WORDS.get(value, Sentence(value, value)) if isinstance(value, str) else Sentence(str(value), str(value))

@@ -12,9 +12,8 @@ import nats
 import nats.errors
 import pytest
 
-from client import NoAnswer, NotConnected, NotPermitted, NotSetUp, Postkontor, Refused, SetAside, Unanswered
+from client import NoAnswer, NotConnected, NotPermitted, NotSetUp, Postkontor, Refused, SetAside, Unanswered, streams
 from client import requests as in_flight
-from client import streams
 from client.connection import Access
 from client.events import subjects_of, types_of
 from client.outcomes import Declined, Done, Stuck, judge
@@ -316,7 +315,7 @@ async def test_subscriber_that_is_cancelled_while_the_client_closes_ends_by_that
 
         async def fetch(self, *_: Any, **__: Any) -> Any:
             try:
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
             except asyncio.CancelledError:
                 raise nats.errors.ConnectionClosedError from None
 
