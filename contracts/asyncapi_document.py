@@ -27,7 +27,8 @@ Requests go to `cmd.<account>.<worker>.<verb>.v<N>` in the stream CMD. Each ends
 in its `x-route`, or `request-refused` by one of its stations. Facts stand in the stream EVT for 90 days and can be
 replayed; a copy of the outcome goes to `rpl.<account>.<request id>` for a requester who waits, as best effort.
 Requests and facts are CloudEvents 1.0 JSON documents. The account stands in the subject; the id of a request makes it
-idempotent. Publish with the header `Nats-Msg-Id` set to the message id, and keep a request until its outcome is seen.
+idempotent. Publish with a header `Nats-Msg-Id` of the message id and a digest of `data`: with the id alone the bus
+would drop other content under a used id unrefused. Keep a request until its outcome is seen.
 
 Questions go to `qry.<account>.<worker>.<what>.v<N>` by core NATS request and reply, to any replica of a NATS micro
 service. Questions and answers are bare JSON without an envelope: the payload is the object itself. A question that

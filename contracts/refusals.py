@@ -7,8 +7,11 @@ from pydantic import Field
 
 from contracts.base import Fact, Part, Text
 from contracts.codes import CODES, WORDS, Sentence
+from contracts.values import address_for_people
 
 Detail = str | int | bool | None
+NAMES = ("domain", "address", "alias")  # details that people read as U-labels (R18); records to set stay A-labels
+KINDS = ("resource", "state")  # details with a word of their own; a group or an account may be called like one
 MAX_FINDINGS = 200  # one with a long address takes 1 kB, and a refusal has to fit into one message (256 KiB)
 
 
@@ -41,8 +44,9 @@ class RequestRefused(Fact):
 def finding(code: str, *, severity: Literal["error", "warning", "note"] = "error", **details: Detail) -> Finding:
     """Write a finding from the catalogue of codes. Raises KeyError for a code or a detail the catalogue lacks."""
     sentence = CODES[code]
-    de = {name: _word(value).de for name, value in details.items()}
-    en = {name: _word(value).en for name, value in details.items()}
+    words = {name: _word(name, value) for name, value in details.items()}
+    de = {name: word.de for name, word in words.items()}
+    en = {name: word.en for name, word in words.items()}
     text = Text(de=sentence.de.format_map(de), en=sentence.en.format_map(en))
     return Finding(code=code, severity=severity, text=text, details=details)
 
@@ -60,7 +64,12 @@ def refuse(code: str, **details: Detail) -> Refusal:
     return refusal(finding(code, severity="error", **details))
 
 
-def _word(value: Detail) -> Sentence:
+def _word(name: str, value: Detail) -> Sentence:
+    """Write a detail for people; in `details` it stays as programs compare it."""
     if value is None:
         return Sentence("∞", "∞")
-    return WORDS.get(value, Sentence(value, value)) if isinstance(value, str) else Sentence(str(value), str(value))
+    text = str(value)
+    if name in KINDS and text in WORDS:
+        return WORDS[text]
+    shown = address_for_people(text) if name in NAMES else text
+    return Sentence(shown, shown)

@@ -56,13 +56,22 @@ def domain_name(text: str) -> str:
 
 
 def domain_for_people(name: str) -> str:
-    """Return the name as U-labels, for people to read."""
+    """Return the name as U-labels, for people to read; what is no domain name stays as it is."""
     return _to_u_label(name) if "xn--" in name else name
+
+
+def address_for_people(address: str) -> str:
+    """Return a mail address, a `@domain` or a bare domain with its domain as U-labels, for people to read."""
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{domain_for_people(domain)}"
 
 
 @lru_cache(maxsize=10_000)
 def _to_u_label(name: str) -> str:
-    return idna.decode(name)
+    try:
+        return idna.decode(name)
+    except (idna.IDNAError, UnicodeError):
+        return name
 
 
 def mail_address(text: str) -> str:

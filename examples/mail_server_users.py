@@ -1,5 +1,6 @@
 """A mail server's user list, kept by Postkontor's events: who has a mailbox, how large, under which names.
 
+    export POSTKONTOR_NATS_URL=nats://127.0.0.1:PORT     # as `postkontor dev` prints it
     python examples/mail_server_users.py users.sqlite
 
 Stop it, kill it, start it again: it goes on where it was. Events come at least once and sometimes out of order, and
@@ -13,7 +14,7 @@ import os
 import sqlite3
 import sys
 
-from client import Event, Postkontor
+from client import Event, NotConnected, Postkontor
 from contracts.mailbox_v1 import MailboxView
 
 NATS_URL = os.environ.get("POSTKONTOR_NATS_URL", "nats://127.0.0.1:4222")
@@ -66,4 +67,7 @@ async def main(file: str) -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "users.sqlite"))
+        try:
+            asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "users.sqlite"))
+        except NotConnected as error:  # at the start; a bus that is lost later is waited for
+            sys.exit(str(error))

@@ -1,7 +1,9 @@
 """A shop that sells a mailbox: order it from Postkontor, and tell the customer how it went.
 
-Run it beside `postkontor dev`, with an account and an active domain (`postkontor demo` shows how they come to be):
+Run it beside `postkontor dev`, with an account and an active domain (README's "Play with it" makes both), and with the
+address of the bus, which `postkontor dev` prints:
 
+    export POSTKONTOR_NATS_URL=nats://127.0.0.1:PORT
     python examples/publish_mailbox.py nordwind anna@nordwind-segel.de
 
 Run it again, or kill it in the middle and run it again: there is still one mailbox. The shop writes the order down
@@ -32,9 +34,15 @@ def remembered_order(file: Path, address: str) -> tuple[UUID, CreateMailbox]:
             # under the same id is refused.
             "password_hash": hash_password("a password that the customer has typed"),
         }
+        as_request(order)  # raises ValueError for what is no address, before it is written down
         file.write_text(json.dumps(order))
     order = json.loads(file.read_text())
-    return UUID(order["request_id"]), CreateMailbox(
+    return UUID(order["request_id"]), as_request(order)
+
+
+def as_request(order: dict[str, str]) -> CreateMailbox:
+    """Return the request to send for an order."""
+    return CreateMailbox(
         address=order["address"],
         first_name="Anna",
         last_name="Nordwind",
@@ -55,16 +63,18 @@ def tell(outcome: Outcome) -> int:
 
 
 async def main(account: str, address: str) -> int:
-    request_id, order = remembered_order(Path(f"order-{address}.json"), address)
     try:
+        request_id, order = remembered_order(Path(f"order-{address}.json"), address)
         async with Postkontor.connect(NATS_URL, account=account, source="example-shop") as office:
             return tell(await office.request(order, request_id=request_id, timeout=30))
     except NoAnswer as error:  # perhaps done, perhaps not: sending again finds out, without a second effect
         print(f"Not known yet, run me again: {error}")
-    except NotConnected as error:
+    except (NotConnected, ValueError) as error:
         print(f"Nothing was sent: {error}")
     return 1
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(*sys.argv[1:3])))
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    sys.exit(asyncio.run(main(*sys.argv[1:])))

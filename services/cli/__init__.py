@@ -27,11 +27,11 @@ The options below may also stand behind the command: postkontor mailbox list -a 
 \b
 Exit codes:
   0  done
-  1  unexpected error
+  1  unexpected error, or a question answered with no
   2  wrong usage
   3  refused, not found, or not yet proven (domain validate)
   4  no answer in time; the request may still be carried out
-  5  the bus is not reachable, not set up, or refuses the credentials
+  5  the bus is not running, not reachable, not set up, or refuses the credentials
 """
 
 app = typer.Typer(

@@ -1,5 +1,6 @@
 """`postkontor account`, `package`, `plan`: what a customer is, has and pays."""
 
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,7 +10,7 @@ from services.cli.desk import Desk, desk_of
 from services.cli.running import USAGE, inquire, not_found, order
 
 if TYPE_CHECKING:
-    from contracts.billing_v1 import ContractTerms
+    from contracts.billing_v1 import AccountView, ContractTerms
 
 account_app = typer.Typer(help="The account: master data, caps, cost.", no_args_is_help=True)
 package_app = typer.Typer(help="Service and support packages.", no_args_is_help=True)
@@ -77,16 +78,13 @@ def open_account(
 @account_app.command("show")
 def show_account(ctx: typer.Context) -> None:
     """Show the account with its caps."""
-    from contracts.billing_v1 import AskAccount
     from services.cli import views
 
-    desk, answer = desk_of(ctx), inquire(ctx, AskAccount)
-    if answer.account is None:
-        not_found(desk, "account_unknown", account=str(desk.account))
+    desk, account = desk_of(ctx), _known(ctx)
     if desk.json:
-        desk.print_json(answer.account.model_dump_json())
+        desk.print_json(account.model_dump_json())
     else:
-        views.show_account(desk, answer.account)
+        views.show_account(desk, account)
 
 
 @account_app.command("update")
@@ -102,6 +100,8 @@ def update_account(
     """Change master data; what is not named stays."""
     from contracts.billing_v1 import UpdateAccount
 
+    if (company, email, payment_email, vat_id, phone, language) == (None,) * 6:
+        desk_of(ctx).fail(USAGE, "usage", desk_of(ctx).sentence("nothing_to_change"))
     order(
         ctx,
         lambda: UpdateAccount(
@@ -116,6 +116,7 @@ def usage(ctx: typer.Context) -> None:
     from contracts.billing_v1 import AskUsage
     from services.cli import views
 
+    _known(ctx)  # the question about the use has no answer for an account that does not exist
     desk, answer = desk_of(ctx), inquire(ctx, AskUsage)
     if desk.json:
         desk.print_json(answer.model_dump_json())
@@ -177,11 +178,20 @@ def quote(
     plan: Annotated[str, typer.Argument(help="The plan's code, see `plan list`.")],
     quantity: Annotated[int, typer.Option("--quantity", "-n", min=1, help="Number of mailboxes.")] = 1,
 ) -> None:
-    """Say what mailboxes would cost this account a month, and whether they fit."""
+    """Say what mailboxes would cost a month, and how many fit."""
     from contracts.billing_v1 import AskQuote
     from services.cli import prices
 
     prices.show_quote(desk_of(ctx), inquire(ctx, lambda: AskQuote(plan=plan, quantity=quantity)))
+
+
+def _known(ctx: typer.Context) -> "AccountView":
+    from contracts.billing_v1 import AskAccount
+
+    answer = inquire(ctx, AskAccount)
+    if answer.account is None:
+        not_found(desk_of(ctx), "account_unknown", account=str(desk_of(ctx).account))
+    return answer.account
 
 
 def _catalogue(ctx: typer.Context) -> Any:
@@ -208,9 +218,17 @@ def _terms(
         mailboxes=_count(desk, mailboxes),
         alias_forwards=_count(desk, alias_forwards),
         groups=_count(desk, groups),
-        plan_caps={plan: _number(desk, count) for plan, _, count in (one.partition("=") for one in plan_caps or ())},
-        plan_prices={plan: _cents(desk, euros) for plan, _, euros in (one.partition("=") for one in plan_prices or ())},
+        plan_caps={plan: _number(desk, count) for plan, count in _pairs(desk, plan_caps)},
+        plan_prices={plan: _cents(desk, euros) for plan, euros in _pairs(desk, plan_prices)},
     )
+
+
+def _pairs(desk: Desk, texts: list[str] | None) -> Iterator[tuple[str, str]]:
+    for text in texts or ():
+        plan, _, value = text.partition("=")
+        if not plan or not value:
+            desk.fail(USAGE, "usage", desk.sentence("bad_pair", text=text))
+        yield plan, value
 
 
 def _count(desk: Desk, text: str) -> int | None:

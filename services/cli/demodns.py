@@ -9,7 +9,7 @@ import os
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -42,7 +42,7 @@ def register_domain(ctx: typer.Context, domain: Domain) -> None:
 
     desk, name = desk_of(ctx), _a_label(domain)
     servers = _servers(desk)
-    _send(desk, dnsupdate.register_domain(servers.registry, servers.port, name), name)
+    _send(desk, dnsupdate.register_domain(servers.registry, servers.port, name), "registered", name)
 
 
 @demo_dns_app.command("unregister")
@@ -52,7 +52,7 @@ def unregister_domain(ctx: typer.Context, domain: Domain) -> None:
 
     desk, name = desk_of(ctx), _a_label(domain)
     servers = _servers(desk)
-    _send(desk, dnsupdate.unregister_domain(servers.registry, servers.port, name), name)
+    _send(desk, dnsupdate.unregister_domain(servers.registry, servers.port, name), "removed", name)
 
 
 @demo_dns_app.command("txt")
@@ -65,14 +65,19 @@ def set_txt(
     ] = None,
     value: Annotated[str | None, typer.Argument(help="The TXT record's text.")] = None,
 ) -> None:
-    """Set a TXT record: the one that proves the domain, unless a name and a value are given."""
+    """Set the TXT record that proves the domain, or another.
+
+    Without a name and a value it is the one that the account's claim asks for.
+    """
     from deploy.devstack import dnsupdate
 
     desk, zone = desk_of(ctx), _a_label(domain)
+    if name is not None and value is None:
+        desk.fail(2, "usage", desk.sentence("txt_choice"))
     servers = _servers(desk)
     if name is None or value is None:
         name, value = run(desk, lambda: _wanted_record(desk, domain))
-    _send(desk, dnsupdate.set_txt(servers.zones, servers.port, zone, name, value), f"{name} TXT {value}")
+    _send(desk, dnsupdate.set_txt(servers.zones, servers.port, zone, name, value), "set", f"{name} TXT {value}")
 
 
 @demo_dns_app.command("mx")
@@ -92,16 +97,26 @@ def set_mx(
         pairs = [(int(preference), host) for preference, host in (record.split() for record in records or ())]
     except ValueError:
         desk.fail(2, "usage", desk.sentence("bad_mx"))
-    _send(desk, dnsupdate.set_mx(servers.zones, servers.port, zone, pairs), f"{zone} MX {', '.join(records or ['-'])}")
+    if records:
+        _send(
+            desk, dnsupdate.set_mx(servers.zones, servers.port, zone, pairs), "set", f"{zone} MX {', '.join(records)}"
+        )
+    else:
+        _send(desk, dnsupdate.set_mx(servers.zones, servers.port, zone, []), "removed", f"{zone} MX")
 
 
-def _send(desk: Desk, update: Coroutine[Any, Any, None], what: str) -> None:
+def _send(
+    desk: Desk, update: Coroutine[Any, Any, None], done: Literal["registered", "set", "removed"], what: str
+) -> None:
     try:
         asyncio.run(update)
     except Exception as error:
         problem = str(error) or type(error).__name__
         desk.fail(1, "demo_dns", desk.sentence("demo_dns_failed", reason=problem), desk.sentence("demo_dns_hint"))
-    desk.console.print(desk.sentence("demo_dns_done", what=what), markup=False, soft_wrap=True)
+    if desk.json:
+        desk.print_json(json.dumps({done: what}, ensure_ascii=False))
+    else:
+        desk.console.print(desk.sentence(f"demo_dns_{done}", what=what), markup=False, soft_wrap=True)
 
 
 async def _wanted_record(desk: Desk, domain: str) -> tuple[str, str]:

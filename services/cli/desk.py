@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from client import Postkontor
     from contracts.base import Text
 
+UNFOLDED = 10_000
 CONNECT_SECONDS = 2.0
 STACK_FILE = Path(".postkontor") / "stack.json"
 WITH_VALUE = ("--account", "-a", "--nats", "--output", "-o", "--lang", "--timeout", "--request-id", "--channel")
@@ -79,7 +80,7 @@ class Desk:
         try:
             return address_in(json.loads(STACK_FILE.read_text()))
         except (OSError, ValueError, KeyError):
-            self.fail(2, "usage", self.sentence("no_address"), self.sentence("no_address_hint"))
+            self.fail(5, "NotConnected", self.sentence("no_address"), self.sentence("no_address_hint"))
 
     @cached_property
     def request_id(self) -> UUID:
@@ -95,7 +96,10 @@ class Desk:
         """Return where results go."""
         from rich.console import Console
 
-        return Console(highlight=False, soft_wrap=False)
+        console = Console(highlight=False, soft_wrap=False)
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = UNFOLDED  # a pipe has no edge: what is searched for shall stand on one line
+        return console
 
     @cached_property
     def notes(self) -> "Console":

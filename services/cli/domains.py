@@ -6,7 +6,7 @@ import typer
 
 from services.cli.desk import desk_of
 from services.cli.mailboxes import FeatureList, chosen_features
-from services.cli.running import REFUSED, inquire, not_found, order, pages, print_all
+from services.cli.running import REFUSED, USAGE, inquire, not_found, order, pages, print_all
 from services.cli.terminal import confirm, typed_password
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 domain_app = typer.Typer(help="Domains: claim, prove by DNS, use, give up.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="The domain, such as nordwind-segel.de or bücher.example.")]
+Name = Annotated[str, typer.Argument(help="The domain, such as nordwind-segel.de or bücher.de.")]
 Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 Hash = Annotated[
     str | None, typer.Option("--password-hash", help="A finished {ARGON2ID}, {BLF-CRYPT} or {SHA512-CRYPT}.")
@@ -41,6 +41,8 @@ def add(
     from services.cli.watching import watch
 
     desk = desk_of(ctx)
+    if wait and not desk.wait:
+        desk.fail(USAGE, "usage", desk.sentence("wait_choice"))
     hashed = password_hash
     if ask_password or password_stdin:
         hashed = typed_password(desk, from_stdin=password_stdin, given_hash=password_hash)
@@ -102,7 +104,7 @@ def check_mx(ctx: typer.Context, name: Name) -> None:
 
 @domain_app.command("password")
 def password(ctx: typer.Context, name: Name, password_stdin: Stdin = False, password_hash: Hash = None) -> None:
-    """Set the domain's administrative password; a verified domain becomes active by it."""
+    """Set the administrative password. A verified domain becomes active by it."""
     from contracts.domain_v1 import SetDomainPassword
 
     hashed = typed_password(desk_of(ctx), from_stdin=password_stdin, given_hash=password_hash)
@@ -119,7 +121,7 @@ def features(
         bool, typer.Option("--keep-mailbox-settings", help="Mailboxes with features of their own keep them.")
     ] = False,
 ) -> None:
-    """Set the features of whole domains: what is named is on, all else off."""
+    """Set the features of whole domains. What is named is on, all else off."""
     from contracts.domain_v1 import SetDomainFeatures
 
     chosen: Any = chosen_features(desk_of(ctx), on, none=none, inherit=False)

@@ -35,7 +35,10 @@ def tail(
     ] = None,
     since: Annotated[str | None, typer.Option("--since", help="Begin in the past: 30m, 1h, 2d or a time.")] = None,
 ) -> None:
-    """Print events until Ctrl-C: of the account given with -a, else of all. With -o json whole messages, one a line."""
+    """Print events until Ctrl-C.
+
+    Those of the account given with -a or POSTKONTOR_ACCOUNT, else of all. With -o json whole messages, one a line.
+    """
     desk = desk_of(ctx)
     begin = _begin(desk, since) if since else None
     run(desk, lambda: _tail(desk, types or None, begin))
@@ -56,7 +59,8 @@ def _print(desk: Desk, event: "Event") -> None:
     if desk.json:
         desk.print_json(event.envelope.model_dump_json(exclude_none=True))
         return
-    line = f"{local_time(event.time)}  {event.account:<20}  {event.type:<36}  {_about(desk, event)}"
+    account = "" if desk.account else f"{event.account:<20}  "  # nobody needs to be told on every line
+    line = f"{local_time(event.time)}  {account}{event.type:<36}  {_about(desk, event)}"
     sys.stdout.write(line.rstrip() + "\n")
     sys.stdout.flush()
 
@@ -74,12 +78,14 @@ def _about(desk: Desk, event: "Event") -> str:
 
 
 def _named(thing: object) -> str:
+    from contracts.values import address_for_people
+
     if isinstance(thing, tuple):
-        return " ".join(str(one) for one in thing)
+        return " ".join(address_for_people(str(one)) for one in thing)
     for name in ("address", "domain_unicode", "name", "account", "code"):
         if (value := getattr(thing, name, None)) is not None:
-            return str(value)
-    return str(thing)
+            return address_for_people(str(value))
+    return address_for_people(str(thing))
 
 
 def _begin(desk: Desk, text: str) -> datetime:

@@ -155,7 +155,7 @@ def set_features(
     none: Annotated[bool, typer.Option("--none", help="Switch everything off.")] = False,
     inherit: Annotated[bool, typer.Option("--inherit", help="Follow the domain again.")] = False,
 ) -> None:
-    """Set the features of mailboxes: what is named is on, all else off."""
+    """Set the features of mailboxes. What is named is on, all else off."""
     from contracts.mailbox_v1 import SetMailboxFeatures
 
     chosen: Any = chosen_features(desk_of(ctx), on, none=none, inherit=inherit)
@@ -198,7 +198,7 @@ def reactivate(ctx: typer.Context, address: Address) -> None:
 def delete(
     ctx: typer.Context, address: Address, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
 ) -> None:
-    """Delete a mailbox with its aliases and forwardings; the address is blocked for 30 days."""
+    """Delete a mailbox, its aliases and forwardings. For 30 days no other account may use the addresses."""
     from contracts.mailbox_v1 import DeleteMailbox
 
     confirm(desk_of(ctx), address, yes=yes)

@@ -15,16 +15,18 @@ def show_packages(desk: Desk, catalogue: CatalogueAnswer) -> None:
         desk.print_json(catalogue.model_dump_json(include={"catalogue", "valid_from", "currency", "packages"}))
         return
     rows = [_package(desk, offer) for offer in catalogue.packages]
-    headings = ("package", "name", "price", "mailboxes", "aliases", "groups", "support")
+    headings = ("package", "price", "mailboxes", "alias_forward", "groups")
     desk.console.print(table(desk, headings, rows, title=_title(desk, catalogue)))
+    for offer in catalogue.packages:
+        support = ", ".join(desk.text(line) for line in offer.support)
+        desk.console.print(f"{desk.text(offer.name)}, {desk.word('support')}: {support}", markup=False, soft_wrap=True)
 
 
 def _package(desk: Desk, offer: PackageOffer) -> tuple[str, ...]:
-    support = ", ".join(desk.text(line) for line in offer.support)
     if offer.by_contract:
-        return (offer.package, desk.text(offer.name), *(desk.word("by_contract") for _ in range(4)), support)
+        return (offer.package, *(desk.word("by_contract") for _ in range(4)))
     caps = (limit(desk, cap) for cap in (offer.mailboxes, offer.alias_forwards, offer.groups))
-    return (offer.package, desk.text(offer.name), money(offer.price_cents, desk.language), *caps, support)
+    return (offer.package, money(offer.price_cents, desk.language), *caps)
 
 
 def show_plans(desk: Desk, catalogue: CatalogueAnswer) -> None:
@@ -65,7 +67,9 @@ def show_quote(desk: Desk, quote: QuoteAnswer) -> None:
             ("room", limit(desk, quote.room)),
         ]
         desk.console.print(sheet(desk, lines))
+        if quote.room is not None and quote.room < quote.quantity:
+            desk.note(desk.sentence("no_room", room=quote.room))
 
 
 def _title(desk: Desk, catalogue: CatalogueAnswer) -> str:
-    return f"{desk.word('catalogue')} {catalogue.catalogue} ({catalogue.valid_from})"
+    return desk.sentence("price_list", catalogue=catalogue.catalogue, day=catalogue.valid_from)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import typer
 
 from services.cli.desk import Desk, desk_of
+from services.cli.texts import SENTENCES
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -32,8 +33,11 @@ CODES = {
 }
 
 
-def run(desk: Desk, work: Callable[[], Awaitable[T]]) -> T:
-    """Run something on the event loop and turn what goes wrong into a message and an exit code."""
+def run(desk: Desk, work: Callable[[], Awaitable[T]], ctx: typer.Context | None = None) -> T:
+    """Run something on the event loop and turn what goes wrong into a message and an exit code.
+
+    With the command's context a wrong value is named as it is given on the command line.
+    """
     from pydantic import ValidationError
 
     from client import PostkontorError
@@ -43,7 +47,7 @@ def run(desk: Desk, work: Callable[[], Awaitable[T]]) -> T:
     except PostkontorError as error:
         _fail(desk, error)
     except ValidationError as error:
-        desk.fail(USAGE, "usage", _faults(error))
+        desk.fail(USAGE, "usage", _faults(desk, error, ctx))
     except ValueError as error:
         if type(error) is not ValueError:
             _unexpected(desk, error)
@@ -68,7 +72,7 @@ def order(ctx: typer.Context, make: "Callable[[], Request]", *, account: str | N
         async with desk.office(account_needed=account is None) as office:
             return await _send(desk, office, request, account)
 
-    outcome = run(desk, send)
+    outcome = run(desk, send, ctx)
     if outcome is not None:
         conclude(desk, outcome)
     return outcome
@@ -127,7 +131,7 @@ def inquire(ctx: typer.Context, make: "Callable[[], BaseModel]") -> Any:
         async with desk.office() as office:
             return await office.ask(question, timeout=min(desk.timeout, 5.0))
 
-    return run(desk, ask)
+    return run(desk, ask, ctx)
 
 
 def pages(ctx: typer.Context, make: "Callable[[str], BaseModel]", field: str) -> list[Any]:
@@ -145,7 +149,7 @@ def pages(ctx: typer.Context, make: "Callable[[str], BaseModel]", field: str) ->
                 after = page.next
         return entries
 
-    return run(desk, ask)
+    return run(desk, ask, ctx)
 
 
 def not_found(desk: Desk, code: str, **details: str) -> NoReturn:
@@ -175,14 +179,25 @@ def _unexpected(desk: Desk, error: Exception) -> NoReturn:
     desk.fail(UNEXPECTED, "unexpected", what, desk.sentence("unexpected_hint"))
 
 
-def _faults(error: Any) -> str:
-    faults = (
-        f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg'].removeprefix('Value error, ')}"
-        if fault["loc"]
-        else fault["msg"]
-        for fault in error.errors(include_input=False, include_url=False)
-    )
-    return "; ".join(faults)
+def _faults(desk: Desk, error: Any, ctx: typer.Context | None) -> str:
+    faults = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{_given_as(ctx, fault['loc'])}{_reason(desk, fault)}" for fault in faults)
+
+
+def _given_as(ctx: typer.Context | None, place: tuple[str | int, ...]) -> str:
+    """Name a field as the command line does: an option by its dashes, an argument by its name."""
+    if not place:
+        return ""
+    option = f"--{str(place[0]).replace('_', '-')}"
+    options = {name for parameter in (ctx.command.params if ctx else ()) for name in parameter.opts}
+    return f"{option if option in options else place[0]}: "
+
+
+def _reason(desk: Desk, fault: Any) -> str:
+    sentence = f"fault_{fault['type']}"
+    if sentence in SENTENCES:
+        return desk.sentence(sentence, **fault.get("ctx", {}))
+    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 async def _awaited(work: Callable[[], Awaitable[T]]) -> T:

@@ -42,7 +42,10 @@ def dev(
     directory: Annotated[Path, typer.Option("--directory", help="Where servers keep their data.")] = DEFAULT_DIRECTORY,
     replicas: Annotated[int, typer.Option("--replicas", min=1, max=9, help="Processes per worker.")] = 1,
 ) -> None:
-    """Run everything on this machine: NATS, PostgreSQL, a demo DNS and the four workers. Ctrl-C stops it."""
+    """Run everything on this machine until Ctrl-C.
+
+    NATS, PostgreSQL, a demo DNS and the four workers; the data stay in the directory.
+    """
     desk = desk_of(ctx)
     run(desk, lambda: _serve(desk, directory, replicas))
 
@@ -60,7 +63,7 @@ def apply(
     partitions: Annotated[int, typer.Option("--partitions", min=1, help="Lanes of requests per worker.")] = 4,
     replicas: Annotated[int, typer.Option("--replicas", min=1, max=5, help="Copies of every stream.")] = 1,
 ) -> None:
-    """Make or update the streams and consumers; repeating it changes nothing."""
+    """Make or update streams and consumers. Repeating it changes nothing."""
     from services.chassis import topology
 
     desk = desk_of(ctx)

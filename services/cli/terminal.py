@@ -16,6 +16,27 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NAME = "postkontor"
+SPANS = (("h", 3600), ("min", 60))
+# Headings of columns that hold numbers: these stand right.
+NUMBERS = frozenset(
+    [
+        "alias_forward",
+        "aliases",
+        "cap",
+        "cloud",
+        "groups",
+        "mail",
+        "mailboxes",
+        "preference",
+        "price",
+        "quantity",
+        "reserved",
+        "since_start",
+        "step_time",
+        "total",
+        "used",
+    ]
+)
 UNITS = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
@@ -47,6 +68,12 @@ def command() -> str:
     return os.path.relpath(sys.argv[0])
 
 
+def duration(seconds: int) -> str:
+    """Write a span of time roughly, in its largest unit that says enough."""
+    unit, length = next(((unit, length) for unit, length in SPANS if seconds >= 2 * length), ("s", 1))
+    return f"{seconds // length} {unit}"
+
+
 def table(desk: Desk, headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> "Table":
     """Return a table; headings are names of words. An empty table is worth a row that says so."""
     from rich import box
@@ -55,7 +82,7 @@ def table(desk: Desk, headings: Sequence[str], rows: Iterable[Sequence[object]],
 
     made = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for heading in headings:
-        made.add_column(desk.word(heading), overflow="fold")
+        made.add_column(desk.word(heading), overflow="fold", justify="right" if heading in NUMBERS else "left")
     for row in rows:
         made.add_row(*(escape(str(cell)) for cell in row))
     if not made.row_count:
@@ -90,7 +117,9 @@ def _password(desk: Desk, *, from_stdin: bool) -> str:
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     elif sys.stdin.isatty():
-        password = typer.prompt(desk.word("password"), hide_input=True, confirmation_prompt=True, err=True)
+        password = typer.prompt(
+            desk.word("password"), hide_input=True, confirmation_prompt=desk.sentence("password_again"), err=True
+        )
     else:
         desk.fail(2, "usage", desk.sentence("password_needed"))
     if not password:

@@ -8,6 +8,7 @@ def _both(de: str, en: str) -> dict[str, str]:
 WORDS: dict[str, dict[str, str]] = {
     "account": _both("Konto", "Account"),
     "address": _both("Adresse", "Address"),
+    "alias_forward": _both("Aliasse + Weiterl.", "Aliases + forwards"),
     "aliases": _both("Aliasse", "Aliases"),
     "answer": _both("Antwort", "Answer"),
     "asked": _both("Gefragt", "Asked"),
@@ -21,7 +22,6 @@ WORDS: dict[str, dict[str, str]] = {
     "created": _both("Angelegt", "Created"),
     "domain": _both("Domain", "Domain"),
     "email": _both("E-Mail", "E-mail"),
-    "event": _both("Ereignis", "Event"),
     "expected": _both("Erwartet", "Expected"),
     "fate": _both("Ergebnis", "Fate"),
     "features": _both("Funktionen", "Features"),
@@ -39,6 +39,7 @@ WORDS: dict[str, dict[str, str]] = {
     "mailboxes": _both("Postfächer", "Mailboxes"),
     "members": _both("Mitglieder", "Members"),
     "month": _both("Monat, netto", "A month, net"),
+    "message": _both("Nachricht", "Message"),
     "mx": _both("MX", "MX"),
     "name": _both("Name", "Name"),
     "next_step": _both("Nächster Schritt", "Next step"),
@@ -99,11 +100,24 @@ SENTENCES: dict[str, dict[str, str]] = {
         "{text} is no time: 90s, 30m, 1h, 2d or 2025-01-31T08:00.",
     ),
     "bad_price": _both("{text} ist kein Betrag in Euro, wie 49.90.", "{text} is no amount in euro, such as 49.90."),
+    "bad_pair": _both("{text} hat nicht die Form TARIF=WERT.", "{text} is not written PLAN=VALUE."),
+    "nothing_to_change": _both(
+        "Nennen Sie, was sich ändern soll; --help zeigt die Optionen.",
+        "Name what shall change; --help lists the options.",
+    ),
+    "wait_choice": _both("--wait und --no-wait schließen einander aus.", "--wait and --no-wait exclude each other."),
+    "fault_string_too_long": _both("höchstens {max_length} Zeichen", "at most {max_length} characters"),
+    "fault_string_too_short": _both("mindestens {min_length} Zeichen", "at least {min_length} character(s)"),
+    "fault_string_pattern_mismatch": _both("hat nicht die verlangte Form {pattern}", "must match {pattern}"),
+    "fault_literal_error": _both("erlaubt: {expected}", "choose from: {expected}"),
+    "fault_less_than_equal": _both("höchstens {le}", "at most {le}"),
+    "fault_greater_than_equal": _both("mindestens {ge}", "at least {ge}"),
     "bad_count": _both("{text} ist keine Anzahl und nicht `unlimited`.", "{text} is no number and not `unlimited`."),
     "password_needed": _both(
         "Das Passwort fehlt: ohne Terminal mit --password-stdin oder --password-hash.",
         "The password is missing: without a terminal give it with --password-stdin or --password-hash.",
     ),
+    "password_again": _both("Noch einmal", "Repeat for confirmation"),
     "password_empty": _both("Das Passwort ist leer.", "The password is empty."),
     "feature_choice": _both(
         "Nennen Sie --set, --none oder, bei Postfächern, --inherit; nur eines davon.",
@@ -155,23 +169,39 @@ SENTENCES: dict[str, dict[str, str]] = {
         "Kein Dienst kennt den Auftrag {request_id} im Konto {account}.",
         "No worker knows the request {request_id} in the account {account}.",
     ),
+    "request_sent": _both("Auftrag vom {time}", "Request of {time}"),
     "silent_workers": _both("Keine Antwort von: {names}", "No answer from: {names}"),
     "nothing": _both("Nichts da.", "Nothing here."),
     "really_delete": _both("{what} wirklich löschen?", "Really delete {what}?"),
+    "plan_price": _both(
+        "{plan} ({price} im Monat, Preisliste {catalogue})", "{plan} ({price} a month, price list {catalogue})"
+    ),
+    "package_price": _both("{package} ({price} im Monat)", "{package} ({price} a month)"),
+    "price_list": _both("Preisliste {catalogue}, gültig ab {day}", "Price list {catalogue}, valid from {day}"),
+    "no_room": _both(
+        "So viele passen nicht: noch {room} frei. `postkontor package list` zeigt größere Pakete.",
+        "So many do not fit: {room} left. `postkontor package list` shows larger packages.",
+    ),
     # domains
     "set_record": _both("Setzen Sie diesen Eintrag im DNS:", "Set this record in the DNS:"),
     "watching": _both(
-        "Warte auf die Bestätigung; Strg-C beendet nur das Zusehen.",
-        "Waiting for the proof; Ctrl-C ends only the watching.",
+        "Warte auf die Bestätigung; Strg-C beendet nur das Zusehen. Sofort prüfen, aus einem anderen Terminal:\n"
+        "postkontor domain validate {domain} -a {account}",
+        "Waiting for the proof; Ctrl-C ends only the watching. To check at once, from another terminal:\n"
+        "postkontor domain validate {domain} -a {account}",
     ),
     "resume": _both(
         "Es wird weiter geprüft. Wieder zusehen: postkontor domain show {domain} --wait -a {account}",
         "Checking goes on. Watch again: postkontor domain show {domain} --wait -a {account}",
     ),
+    "each_next_step": _both(
+        "Was eine Domain als Nächstes braucht, sagt `postkontor domain show DOMAIN`.",
+        "`postkontor domain show DOMAIN` says what a domain needs next.",
+    ),
     "is_verified": _both("{domain} ist bestätigt (Stand: {state}).", "{domain} is verified (state: {state})."),
     "is_over": _both("{domain} ist {state}; es wird nicht mehr geprüft.", "{domain} is {state}; checking has ended."),
     "not_looked_yet": _both("Noch nicht geprüft.", "Not checked yet."),
-    "next_in": _both("nächste Prüfung in {seconds} s", "next check in {seconds} s"),
+    "next_in": _both("nächste Prüfung in {duration}", "next check in {duration}"),
     "next_now": _both("Prüfung läuft", "checking now"),
     # the stack
     "stack_starting": _both(
@@ -186,7 +216,10 @@ SENTENCES: dict[str, dict[str, str]] = {
         'Einen MX-Eintrag schreiben Sie so: "10 mx1.postkontor.example"',
         'Write an MX record like this: "10 mx1.postkontor.example"',
     ),
-    "demo_dns_done": _both("Im Demo-DNS gesetzt: {what}", "Set in the demo DNS: {what}"),
+    "demo_dns_set": _both("Im Demo-DNS gesetzt: {what}", "Set in the demo DNS: {what}"),
+    "demo_dns_registered": _both("Im Demo-DNS registriert: {what}", "Registered in the demo DNS: {what}"),
+    "demo_dns_removed": _both("Aus dem Demo-DNS entfernt: {what}", "Removed from the demo DNS: {what}"),
+    "txt_choice": _both("Nennen Sie Name und Wert, oder keins von beiden.", "Give a name and a value, or neither."),
     "demo_dns_failed": _both(
         "Das Demo-DNS hat die Änderung nicht übernommen: {reason}", "The demo DNS did not take the change: {reason}"
     ),

@@ -1,17 +1,21 @@
 """How accounts, domains, mailboxes and outcomes look in a terminal."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from contracts.billing_v1 import AccountView, Capacity, UsageAnswer
 from contracts.dnscheck_v1 import Attempt, MxAttempt
 from contracts.domain_v1 import DomainView, TxtRecord
 from contracts.mailbox_v1 import GroupView, MailboxView, TargetFeatures
-from contracts.values import domain_for_people
+from contracts.values import address_for_people
 from services.cli.desk import Desk
 from services.cli.terminal import local_time, money, sheet, size, table
 
 if TYPE_CHECKING:
     from contracts.base import Fact
+
+
+RESOURCES = {"mailbox": "mailboxes", "group": "groups"}  # what is counted, in the plural
 
 
 def show_fact(desk: Desk, fact: "Fact") -> None:
@@ -49,10 +53,11 @@ def _show_look(desk: Desk, parts: dict[str, Any]) -> None:
 def show_account(desk: Desk, account: AccountView) -> None:
     """Print an account with its caps."""
     master = account.master_data
+    price = money(account.package_price_cents, desk.language)
     lines = [
         ("account", account.account),
         ("state", account.state),
-        ("package", f"{account.package} ({money(account.package_price_cents, desk.language)})"),
+        ("package", desk.sentence("package_price", package=account.package, price=price)),
         ("company", master.company),
         ("vat_id", master.vat_id),
         ("email", master.email),
@@ -67,7 +72,7 @@ def show_account(desk: Desk, account: AccountView) -> None:
 
 def show_capacities(desk: Desk, capacities: tuple[Capacity, ...]) -> None:
     """Print use against caps."""
-    rows = [(one.resource, one.confirmed, one.reserved, limit(desk, one.cap)) for one in capacities]
+    rows = [(resource(desk, one.resource), one.confirmed, one.reserved, limit(desk, one.cap)) for one in capacities]
     desk.console.print(table(desk, ("resource", "used", "reserved", "cap"), rows))
 
 
@@ -145,19 +150,20 @@ def show_asked(desk: Desk, attempt: Attempt | MxAttempt) -> None:
 
 def show_mailbox(desk: Desk, mailbox: MailboxView) -> None:
     """Print a mailbox."""
+    price = money(mailbox.price_cents, desk.language)
     lines = [
-        ("address", mailbox.address),
+        ("address", address_for_people(mailbox.address)),
         ("person", f"{mailbox.first_name} {mailbox.last_name}"),
         ("state", mailbox.state),
-        ("plan", f"{mailbox.plan} ({money(mailbox.price_cents, desk.language)}, {mailbox.catalogue})"),
+        ("plan", desk.sentence("plan_price", plan=mailbox.plan, price=price, catalogue=mailbox.catalogue)),
         ("mail", size(mailbox.mail_bytes)),
         ("cloud", size(mailbox.cloud_bytes)),
         ("groupware", yes_no(desk, mailbox.groupware)),
-        ("aliases", ", ".join(mailbox.aliases)),
-        ("forwardings", ", ".join(mailbox.forwardings)),
+        ("aliases", _people(mailbox.aliases)),
+        ("forwardings", _people(mailbox.forwardings)),
         ("keep_copy", yes_no(desk, mailbox.keep_copy) if mailbox.forwardings else ""),
         ("features", f"{', '.join(mailbox.features.on) or '–'} ({mailbox.features.origin})"),
-        ("blocked", ", ".join(mailbox.blocked_senders)),
+        ("blocked", _people(mailbox.blocked_senders)),
         ("created", local_time(mailbox.created_at)),
     ]
     desk.console.print(sheet(desk, lines))
@@ -166,29 +172,44 @@ def show_mailbox(desk: Desk, mailbox: MailboxView) -> None:
 def show_mailboxes(desk: Desk, mailboxes: list[MailboxView]) -> None:
     """Print mailboxes, one a line."""
     rows = [
-        (one.address, f"{one.first_name} {one.last_name}", one.state, one.plan, size(one.mail_bytes), len(one.aliases))
+        (
+            address_for_people(one.address),
+            f"{one.first_name} {one.last_name}",
+            one.state,
+            one.plan,
+            size(one.mail_bytes),
+            len(one.aliases),
+        )
         for one in mailboxes
     ]
-    desk.console.print(table(desk, ("address", "person", "state", "plan", "mail", "aliases"), rows))
+    headings = ("address", "person", "state", "plan", "mail", "aliases")
+    desk.console.print(table(desk, headings, rows))
 
 
 def show_domains(desk: Desk, domains: list[DomainView]) -> None:
     """Print domains, one a line."""
     rows = [
-        (one.domain_unicode, one.state, one.mx, ", ".join(one.features), desk.text(one.next_step)) for one in domains
+        (one.domain_unicode, one.state, yes_no(desk, one.has_password), one.mx, ", ".join(one.features))
+        for one in domains
     ]
-    desk.console.print(table(desk, ("domain", "state", "mx", "features", "next_step"), rows))
+    desk.console.print(table(desk, ("domain", "state", "password", "mx", "features"), rows))
+    if domains:
+        desk.note(desk.sentence("each_next_step"))
 
 
 def show_groups(desk: Desk, groups: list[GroupView]) -> None:
     """Print groups with their members."""
-    desk.console.print(table(desk, ("group", "members"), [(one.name, ", ".join(one.members)) for one in groups]))
+    desk.console.print(table(desk, ("group", "members"), [(one.name, _people(one.members)) for one in groups]))
 
 
 def show_targets(desk: Desk, targets: tuple[TargetFeatures, ...]) -> None:
     """Print how each target of a feature request fared, or which features it has."""
-    rows = [(domain_for_people(one.target), _features(desk, one), _origin(one)) for one in targets]
+    rows = [(address_for_people(one.target), _features(desk, one), _origin(one)) for one in targets]
     desk.console.print(table(desk, ("target", "features", "origin"), rows))
+
+
+def _people(addresses: Iterable[str]) -> str:
+    return ", ".join(address_for_people(address) for address in addresses)
 
 
 def _features(desk: Desk, target: TargetFeatures) -> str:
@@ -199,6 +220,12 @@ def _features(desk: Desk, target: TargetFeatures) -> str:
 
 def _origin(target: TargetFeatures) -> str:
     return target.features.origin if target.features else ""
+
+
+def resource(desk: Desk, name: str) -> str:
+    """Name what an account has a cap on."""
+    kind, _, plan = name.partition(".")
+    return f"{desk.word('plan')} {plan}" if kind == "plan" else desk.word(RESOURCES.get(name, name))
 
 
 def limit(desk: Desk, cap: int | None) -> str:

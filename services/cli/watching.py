@@ -15,7 +15,7 @@ from contracts.dnscheck_v1 import AskAttempts, Attempt, TxtChecked
 from contracts.domain_v1 import AskDomain, DomainView
 from services.cli.desk import Desk
 from services.cli.running import REFUSED, run
-from services.cli.terminal import local_time, sheet, table
+from services.cli.terminal import duration, local_time, sheet, table
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -69,7 +69,7 @@ async def _watch(desk: Desk, name: str) -> DomainView:
         state = Watch(await _ask_domain(office, name))
         seen: asyncio.Queue[Attempt] = asyncio.Queue()
         hearing = asyncio.create_task(_hear(office, state.domain, seen))
-        desk.note(desk.sentence("watching"))
+        desk.note(desk.sentence("watching", domain=name, account=desk.account))
         try:
             if desk.console.is_terminal and not desk.json:
                 await _picture(desk, office, state, seen)
@@ -165,7 +165,7 @@ def _drawn(desk: Desk, state: Watch) -> "Group":
         return Group(Text(desk.sentence("not_looked_yet")))
     latest = state.attempts[-1]
     left = state.seconds_left(datetime.now(UTC))
-    coming = desk.sentence("next_in", seconds=left) if left else desk.sentence("next_now")
+    coming = desk.sentence("next_in", duration=duration(left)) if left else desk.sentence("next_now")
     history = [(local_time(one.checked_at), one.kind, one.code) for one in state.attempts]
     parts = [
         table(desk, ("time", "state", "code"), history),

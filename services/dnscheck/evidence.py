@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from contracts.values import domain_for_people
 from services.dnscheck.observation import TROUBLE, AnswerKind, Delegation, MxObservation, ServerAnswer, TxtObservation
 from services.dnscheck.sentences import Trouble
 
@@ -70,7 +71,7 @@ def shared_words(observation: TxtObservation | MxObservation) -> dict[str, str]:
     stuck = _stuck(observation)
     silent = [answer.server for answer in silent_answers(observation)] or [server.host for server in stuck.servers]
     return {
-        "domain": observation.domain,
+        "domain": domain_for_people(observation.domain),
         "zone": stuck.zone,
         "silent": listed(silent),
         "servers": listed(server.host for server in observation.delegation.servers),

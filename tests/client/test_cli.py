@@ -21,6 +21,7 @@ from tests.client.conftest import HASH, StandIn
 NOWHERE = "nats://127.0.0.1:1"
 PROGRAM = "import sys; from services.cli import main; main(sys.argv[1:])"
 ROOT = Path(__file__).parents[2]
+RESELLER = ("package", "assign", "reseller", "--price", "499", "-a", "nordwind", "--nats", NOWHERE)
 CREATE = ("mailbox", "create", "--first-name", "Anna", "--last-name", "Nord", "--plan", "mailxl")
 
 
@@ -67,10 +68,27 @@ async def test_help_names_commands_and_exit_codes() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["account", "package", "plan", "domain", "mailbox", "mailbox alias", "group", "features", "request", "bus"],
+    [
+        "account",
+        "package",
+        "plan",
+        "domain",
+        "mailbox",
+        "mailbox alias",
+        "group",
+        "features",
+        "request",
+        "bus",
+        "events",
+        "demo-dns",
+        "",
+    ],
 )
 async def test_every_group_has_help(command: str) -> None:
-    assert (await run(*command.split(), "--help")).code == 0
+    """On 80 columns, with no command's purpose cut short."""
+    shown = await run(*command.split(), "--help", COLUMNS="80")
+    assert shown.code == 0
+    assert not [line for line in shown.out.splitlines() if line.endswith("...") and not line.startswith("Usage:")]
 
 
 async def test_help_is_quick() -> None:
@@ -111,9 +129,14 @@ async def test_errors_are_json_for_programs() -> None:
     ("arguments", "said"),
     [
         (("account", "usage"), "--account"),
-        (("account", "usage", "-a", "nordwind"), "--nats"),
         (("account", "usage", "-a", "Nord.Wind", "--nats", NOWHERE), "is no account id"),
-        (("domain", "validate", "no_domain", "-a", "nordwind", "--nats", NOWHERE), "--domain"),
+        (("domain", "validate", "no_domain", "-a", "nordwind", "--nats", NOWHERE), "postkontor: domain: not a domain"),
+        (("domain", "add", "a.de", "--wait", "--no-wait", "-a", "nordwind", "--nats", NOWHERE), "exclude each other"),
+        (("account", "update", "-a", "nordwind", "--nats", NOWHERE), "Name what shall change"),
+        (("account", "update", "--email", "anna", "-a", "nordwind", "--nats", NOWHERE), "--email: a mail address"),
+        ((*RESELLER, "--plan-cap", "mailxl"), "mailxl is not written PLAN=VALUE"),
+        ((*RESELLER, "--plan-cap", "mailxl=many"), "many is no number"),
+        (("demo-dns", "txt", "a.de", "www", "-a", "nordwind"), "Give a name and a value"),
         ((*CREATE, "anna@nordwind-segel.de", "-a", "nordwind"), "--password-stdin"),
         (("domain", "features", "a.de", "-a", "nordwind"), "--set"),
         (("mailbox", "delete", "a@a.de", "-a", "nordwind"), "--yes"),
@@ -126,6 +149,21 @@ async def test_wrong_usage_is_exit_code_2_and_says_what_is_wrong(arguments: tupl
     ran = await run(*arguments)
     assert ran.code == 2
     assert said in ran.err
+
+
+async def test_stopped_stack_is_exit_code_5() -> None:
+    ran = await run("account", "usage", "-a", "nordwind")
+    assert ran.code == 5
+    assert "postkontor dev" in ran.err
+
+
+async def test_wrong_lengths_and_choices_are_told_in_german() -> None:
+    ran = await run(
+        *(*CREATE, "anna@nordwind-segel.de", "--first-name", "A" * 101, "--password-hash", HASH),
+        *("-a", "nordwind", "--nats", NOWHERE, "--lang", "de"),
+    )
+    assert ran.code == 2
+    assert "--first-name: höchstens 100 Zeichen" in ran.err
 
 
 async def test_password_is_never_an_argument() -> None:

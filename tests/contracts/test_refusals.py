@@ -90,3 +90,23 @@ def test_a_refusal_survives_the_bus():
 
     assert Refusal.model_validate_json(said.model_dump_json()) == said
     assert isinstance(said.findings[0], Finding)
+
+
+def test_people_read_u_labels_and_programs_compare_a_labels():
+    told = finding("address_taken", address="anna@xn--bcher-kva.de")
+
+    assert "anna@bücher.de" in told.text.en
+    assert told.details == {"address": "anna@xn--bcher-kva.de"}
+    assert "bücher.de" in finding("domain_unknown", domain="xn--bcher-kva.de").text.de
+
+
+def test_a_record_to_set_is_told_as_name_servers_hold_it():
+    name = "_postkontor-challenge.xn--bcher-kva.de"
+
+    assert name in finding("domain_unverified", domain="xn--bcher-kva.de", name=name, value="token=x").text.en
+
+
+def test_only_states_and_resources_are_translated():
+    assert "ist gesperrt" in finding("account_not_active", state="suspended").text.de
+    assert "Gruppe group " in finding("group_exists", group="group").text.de
+    assert "account closed " in finding("account_exists", account="closed").text.en

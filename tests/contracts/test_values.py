@@ -20,6 +20,7 @@ from contracts.values import (
     PasswordHash,
     PersonName,
     SenderPattern,
+    address_for_people,
     domain_for_people,
     domain_name,
     domain_of,
@@ -318,3 +319,11 @@ def test_names_are_trimmed_and_keep_their_letters():
 def test_names_and_lines_hold_no_control_characters(type_, value):
     with pytest.raises(ValidationError):
         read(type_, value)
+
+
+def test_addresses_are_read_as_u_labels_whatever_stands_before_the_at():
+    assert address_for_people("anna@xn--bcher-kva.de") == "anna@bücher.de"
+    assert address_for_people("@xn--bcher-kva.de") == "@bücher.de"
+    assert address_for_people("xn--bcher-kva.de") == "bücher.de"
+    assert address_for_people("anna@nordwind-segel.de") == "anna@nordwind-segel.de"
+    assert address_for_people("crew@xn--no name") == "crew@xn--no name"

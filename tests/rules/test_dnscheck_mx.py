@@ -140,3 +140,10 @@ def test_a_domain_with_an_address_and_no_mx_record_receives_mail_there():
     diagnosis = diagnose_mx(seen, MX)
     assert (diagnosis.state, diagnosis.code) == ("missing", "implicit_a")
     assert "(192.0.2.80)" in diagnosis.text_en
+
+
+def test_sentences_name_the_domain_as_people_write_it():
+    unregistered = Delegation(state="not_registered", zone="", servers=(), asked=())
+    told = diagnose_mx(MxObservation(domain="xn--bcher-kva.de", delegation=unregistered, answers=()), MX)
+    assert "bücher.de" in told.text_en
+    assert "bücher.de" in told.text_de
