@@ -270,3 +270,20 @@ async def test_a_reseller_is_not_managed_on_the_console(bus: Any, eventually: An
     assert renamed.data.mailbox.last_name == "Adler"
     [row] = await bus.fetch("SELECT revision, self_service FROM mailbox.account WHERE account_id = $1", account)
     assert tuple(row) == (3, False)
+
+
+async def test_blocked_senders_are_added_and_taken_off_for_their_holder_alone(bus: Any, account: str) -> None:
+    address, neighbour = f"anna@{account}.example", f"bernd@{account}.example"
+    await made(bus, account, address, neighbour)
+    senders = ("Pest@spam.example", "@werbung.example")
+    blocked = await bus.request(account, mailbox.BlockSenders(address=address, senders=senders))
+    assert blocked.type == "mailbox.blocked-senders-changed.v1"
+    assert set(blocked.data.mailbox.blocked_senders) == {"pest@spam.example", "@werbung.example"}
+    other = await bus.ask(account, mailbox.AskMailbox(address=neighbour))
+    assert other.mailbox.blocked_senders == ()
+    freed = await bus.request(account, mailbox.UnblockSenders(address=address, senders=("@werbung.example",)))
+    assert freed.data.mailbox.blocked_senders == ("pest@spam.example",)
+    gone = await bus.request(account, mailbox.SuspendMailbox(address=address))
+    assert gone.data.mailbox.state == "suspended"
+    back = await bus.request(account, mailbox.ReactivateMailbox(address=address))
+    assert (back.data.mailbox.state, back.data.mailbox.blocked_senders) == ("active", ("pest@spam.example",))
