@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from uuid import UUID
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -98,6 +99,9 @@ def _people(seen: Seen) -> Table:
         "features",
         title=f"{len(mailboxes)} mailboxes, the first ten",
         title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
     )
     for box in mailboxes[:10]:
         price = f"{box.price_cents / 100:.2f}"
