@@ -9,10 +9,7 @@ A look is a timer with an observation: the wake-up comes, the resolver asks outs
 goes through a batch like a message. A look that is under way answers only the requests that came before it began.
 
     handlers.py     orders, wake-ups, facts               rules.py      the schedule and who waits, pure
-    resolver.py     one attempt: walk, ask, follow        store.py      SQL
-    walk.py         from the root to a zone's servers     asking.py     one question to one server
-    observation.py  what was seen                         sentences.py  what is said of it, in two languages
-    diagnosis.py    what a look for the proof means, mx.py what a look at the MX records means, both pure
-    explanation.py  why there is no proof, pure           proof.py      which value is the proof, pure
-    evidence.py     what is kept of either, pure          handbook.py   writes docs/dns.md for support staff
+    asking/         how the DNS is asked                  store.py      SQL
+    findings/       what was seen means, pure             observation.py  what was seen
+    handbook.py     writes docs/dns.md for support staff
 """

@@ -8,10 +8,10 @@ from publicsuffixlist import PublicSuffixList
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from services.dnscheck.asking import IPNetwork
+from services.dnscheck.asking.addresses import IPNetwork
+from services.dnscheck.asking.resolver import ATTEMPT_SECONDS, TCP_TIMEOUT_SECONDS, TIMEOUTS_SECONDS, Resolver
+from services.dnscheck.findings.mx import ExpectedMx
 from services.dnscheck.handlers import LOOKOUT, service
-from services.dnscheck.mx import ExpectedMx
-from services.dnscheck.resolver import ATTEMPT_SECONDS, TCP_TIMEOUT_SECONDS, TIMEOUTS_SECONDS, Resolver
 
 __all__ = ["DnscheckSettings", "service"]
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from services.dnscheck.diagnosis import kind_of
-from services.dnscheck.mx import state_of
-from services.dnscheck.sentences import MX_TEXTS, SHARED_TEXTS, TXT_TEXTS, Code, MxCode, Trouble
+from services.dnscheck.findings.diagnosis import kind_of
+from services.dnscheck.findings.mx import state_of
+from services.dnscheck.findings.sentences import MX_TEXTS, SHARED_TEXTS, TXT_TEXTS, Code, MxCode, Trouble
 
 PATH = Path(__file__).parents[2] / "docs" / "dns.md"
 COMMAND = "python -m services.dnscheck.handbook"

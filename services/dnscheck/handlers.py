@@ -21,12 +21,13 @@ from services.chassis.book import Book, Conn, Wanted
 from services.chassis.fates import At, Cancel, Done, Fate, HandedOver, Say, Timing
 from services.chassis.received import Received, Tick
 from services.chassis.service import Moment, Service
-from services.dnscheck import diagnosis, mx, rules, store
-from services.dnscheck.diagnosis import Diagnosis
-from services.dnscheck.mx import ExpectedMx, MxDiagnosis
+from services.dnscheck import rules, store
+from services.dnscheck.asking.resolver import Resolver
+from services.dnscheck.findings import diagnosis, mx
+from services.dnscheck.findings.diagnosis import Diagnosis
+from services.dnscheck.findings.mx import ExpectedMx, MxDiagnosis
+from services.dnscheck.findings.proof import ExpectedTxt, read_token
 from services.dnscheck.observation import MxObservation, TxtObservation
-from services.dnscheck.proof import ExpectedTxt, read_token
-from services.dnscheck.resolver import Resolver
 from services.dnscheck.rules import Watch
 from services.dnscheck.store import WATCHES
 

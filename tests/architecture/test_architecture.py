@@ -44,17 +44,10 @@ OWN_ROOMS = {
         "views.py": "aggregates as the contracts show them",
     },
     "dnscheck": {
-        "asking.py": "one question to one server, safely",
-        "diagnosis.py": "what a look for the proof means, pure",
-        "evidence.py": "what is kept and said of an observation, pure",
-        "explanation.py": "why a look found no proof, pure",
+        "asking": "how the DNS is asked",
+        "findings": "what observations mean, pure",
         "handbook.py": "writes every finding down for support staff",
-        "mx.py": "what a look at the MX records means, pure",
         "observation.py": "what was seen, pure",
-        "proof.py": "which value is the proof, pure",
-        "resolver.py": "one attempt at the DNS",
-        "sentences.py": "every finding's sentence in both languages, pure",
-        "walk.py": "from the root to a zone's servers",
     },
 }
 
@@ -127,6 +120,13 @@ def test_newcomers_page_names_every_room(repository: Path, service: str) -> None
     assert not unnamed, f"services/{service}/__init__.py says nothing of {unnamed}"
 
 
+@pytest.mark.parametrize("folder", ["services/dnscheck/asking", "services/dnscheck/findings"])
+def test_page_of_a_room_with_many_files_names_each(repository: Path, folder: str) -> None:
+    page = (repository / folder / "__init__.py").read_text()
+    unnamed = sorted(file for file in _entries(repository / folder) - {"__init__.py"} if file not in page)
+    assert not unnamed, f"{folder}/__init__.py says nothing of {unnamed}"
+
+
 def test_chassis_page_names_every_file(repository: Path) -> None:
     page = (repository / "services" / "chassis" / "__init__.py").read_text()
     listed = {
@@ -167,7 +167,13 @@ def _pure_rooms(repository: Path) -> tuple[str, ...]:
     section = "importlinter:contract:pure-rooms"
     rooms = linter[section]["source_modules"].split()
     assert rooms == linter[f"{section}-clock"]["source_modules"].split(), "the two contracts of pure rooms differ"
-    return tuple(f"{room.replace('.', '/')}.py" for room in rooms)
+    return tuple(file for room in rooms for file in _files_of(repository, room.replace(".", "/")))
+
+
+def _files_of(repository: Path, room: str) -> list[str]:
+    """Return a room's file, or the files of a room that is a folder."""
+    folder = repository / room
+    return sorted(f"{room}/{file.name}" for file in folder.glob("*.py")) if folder.is_dir() else [f"{room}.py"]
 
 
 def test_rules_of_every_service_are_a_pure_room(repository: Path) -> None:
@@ -178,10 +184,11 @@ def test_rules_of_every_service_are_a_pure_room(repository: Path) -> None:
 
 def test_room_called_pure_is_checked_as_pure(repository: Path) -> None:
     called = {
-        f"services/{service}/{room}"
+        file
         for service, rooms in OWN_ROOMS.items()
         for room, reason in rooms.items()
         if reason.endswith("pure") or ", pure:" in reason
+        for file in _files_of(repository, f"services/{service}/{room.removesuffix('.py')}")
     }
     assert called <= set(_pure_rooms(repository)), "list it in both contracts of pure rooms in .importlinter"
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dnscheck.diagnosis import diagnose_txt
+from services.dnscheck.findings.diagnosis import diagnose_txt
+from services.dnscheck.findings.proof import ExpectedTxt, read_token
 from services.dnscheck.observation import (
     AnswerKind,
     Delegation,
@@ -20,7 +21,6 @@ from services.dnscheck.observation import (
     TxtObservation,
     wrong_names,
 )
-from services.dnscheck.proof import ExpectedTxt, read_token
 
 DOMAIN = "nordwind-segel.de"
 NAME = f"_postkontor-challenge.{DOMAIN}"

@@ -5,9 +5,9 @@ from typing import Any, get_args
 import pytest
 
 from services.dnscheck import handbook
-from services.dnscheck.diagnosis import kind_of
-from services.dnscheck.mx import state_of
-from services.dnscheck.sentences import MX_TEXTS, SHARED_TEXTS, TXT_TEXTS, Code, MxCode, Trouble
+from services.dnscheck.findings.diagnosis import kind_of
+from services.dnscheck.findings.mx import state_of
+from services.dnscheck.findings.sentences import MX_TEXTS, SHARED_TEXTS, TXT_TEXTS, Code, MxCode, Trouble
 
 
 def codes(union: Any) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.dnscheck.mx import ExpectedMx, diagnose_mx
+from services.dnscheck.findings.mx import ExpectedMx, diagnose_mx
 from services.dnscheck.observation import (
     AnswerKind,
     Delegation,

@@ -10,7 +10,7 @@ from dns.message import Message
 
 from deploy.devstack.demodns import DemoDns
 from deploy.devstack.dnssockets import DnsSockets
-from services.dnscheck.resolver import Resolver
+from services.dnscheck.asking.resolver import Resolver
 
 ODD_ADDRESS = "127.53.0.9"  # where a test puts a server of its own
 

@@ -15,7 +15,7 @@ from contracts.dnscheck_v1 import AskAttempts, UnwatchDomain, WatchDomain
 from contracts.domain_v1 import AskDomain, CheckMx, ClaimDomain, ValidateDomain
 from deploy.devstack.demodns import DemoDns
 from services.dnscheck.app import DnscheckSettings, is_registry, service
-from services.dnscheck.mx import ExpectedMx
+from services.dnscheck.findings.mx import ExpectedMx
 from services.domain.app import service as domain_service
 
 LANES = 4  # dnscheck hears no facts

@@ -8,8 +8,8 @@ import pytest
 
 from deploy.devstack import dnsupdate
 from deploy.devstack.demodns import ZONE_ADDRESSES, DemoDns, Fault
-from services.dnscheck.mx import ExpectedMx, MxDiagnosis, diagnose_mx
-from services.dnscheck.resolver import Resolver
+from services.dnscheck.asking.resolver import Resolver
+from services.dnscheck.findings.mx import ExpectedMx, MxDiagnosis, diagnose_mx
 
 MX = (ExpectedMx(10, "mx1.postkontor.example"), ExpectedMx(20, "mx2.postkontor.example"))
 OURS = ["10 mx1.postkontor.example.", "20 mx2.postkontor.example."]

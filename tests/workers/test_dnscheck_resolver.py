@@ -22,10 +22,10 @@ from dns.update import UpdateMessage
 
 from deploy.devstack import dnsupdate
 from deploy.devstack.demodns import TLD_ADDRESS, ZONE_ADDRESSES, DemoDns, Fault
-from services.dnscheck.asking import may_send_to
-from services.dnscheck.diagnosis import Diagnosis, diagnose_txt
-from services.dnscheck.proof import ExpectedTxt
-from services.dnscheck.resolver import Resolver
+from services.dnscheck.asking.addresses import may_send_to
+from services.dnscheck.asking.resolver import Resolver
+from services.dnscheck.findings.diagnosis import Diagnosis, diagnose_txt
+from services.dnscheck.findings.proof import ExpectedTxt
 
 LABEL = "_postkontor-challenge"
 TOKEN = "k7wq3xd5mz2ra6ytb4ncfe7hjlgposiu"

@@ -15,9 +15,9 @@ import pytest
 from dns.message import Message
 
 from deploy.devstack.demodns import ZONE_ADDRESSES, DemoDns, Fault
-from services.dnscheck.diagnosis import Diagnosis, diagnose_txt
-from services.dnscheck.proof import ExpectedTxt
-from services.dnscheck.resolver import Resolver
+from services.dnscheck.asking.resolver import Resolver
+from services.dnscheck.findings.diagnosis import Diagnosis, diagnose_txt
+from services.dnscheck.findings.proof import ExpectedTxt
 
 LABEL = "_postkontor-challenge"
 TOKEN = "k7wq3xd5mz2ra6ytb4ncfe7hjlgposiu"

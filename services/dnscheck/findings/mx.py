@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import permutations
 
-from services.dnscheck.evidence import (
+from services.dnscheck.findings.evidence import (
     ADVISED_TTL_SECONDS,
     MAX_SEEN,
     Asked,
@@ -17,8 +17,8 @@ from services.dnscheck.evidence import (
     shared_words,
     trouble_of,
 )
+from services.dnscheck.findings.sentences import MX_TEXTS, SHARED_TEXTS, MxCode, MxState
 from services.dnscheck.observation import NOES, Hop, MxObservation, ServerAnswer
-from services.dnscheck.sentences import MX_TEXTS, SHARED_TEXTS, MxCode, MxState
 
 
 @dataclass(frozen=True, slots=True, order=True)

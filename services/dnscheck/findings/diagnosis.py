@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from services.dnscheck.evidence import (
+from services.dnscheck.findings.evidence import (
     ADVISED_TTL_SECONDS,
     Asked,
     bounded,
@@ -17,10 +17,10 @@ from services.dnscheck.evidence import (
     shared_words,
     trouble_of,
 )
-from services.dnscheck.explanation import Reason, explain_no, txt_values
+from services.dnscheck.findings.explanation import Reason, explain_no, txt_values
+from services.dnscheck.findings.proof import PREFIX, ExpectedTxt, carries_proof, read_token
+from services.dnscheck.findings.sentences import SHARED_TEXTS, TXT_TEXTS, Code, Trouble
 from services.dnscheck.observation import NOES, ServerAnswer, TxtObservation
-from services.dnscheck.proof import PREFIX, ExpectedTxt, carries_proof, read_token
-from services.dnscheck.sentences import SHARED_TEXTS, TXT_TEXTS, Code, Trouble
 
 Kind = Literal["confirmed", "not_yet", "could_not_ask"]
 

@@ -5,79 +5,30 @@ alone.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import secrets
 import socket
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import dns.flags
 import dns.message
 import dns.rcode
-import dns.rdataclass
 import dns.rdatatype
 from dns.message import Message
 from dns.name import Name
-from dns.rdata import Rdata
 from dns.rdatatype import RdataType
-from dns.rdtypes.ANY.MX import MX
-from dns.rdtypes.ANY.SOA import SOA
-from dns.rdtypes.ANY.TXT import TXT
-from dns.rrset import RRset
 
+from services.dnscheck.asking.addresses import IPNetwork, may_send_to
+from services.dnscheck.asking.budget import Budget
+from services.dnscheck.asking.replies import name_text, read_answer
 from services.dnscheck.observation import AnswerKind, NameServer, ServerAnswer
 
 EDNS_PAYLOAD = 1232  # never fragmented on its way (DNS flag day 2020)
-MAX_QUERIES = 64
-MAX_NAME_SERVERS = 13
-MAX_UNRESOLVED = 5  # name server names without an address: more is an attack on somebody else's servers (NXNSAttack)
 MAX_STRAYS = 64  # datagrams per try that are not our answer; a flood must not keep the loop busy
-MAX_RECORDS = 100
 
 OTHER_CASE = "question came back in another case"
 TCP_FAILED = "needs TCP, and TCP does not answer"
-
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-# Python 3.11 calls most of these global; several lead back to 127.0.0.1 through a gateway.
-_SPECIAL = tuple(
-    ipaddress.ip_network(text)
-    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "3fff::/20", "5f00::/16",
-                 "192.88.99.0/24")
-)  # fmt: skip
-
-
-def may_send_to(address: str, allowed: Iterable[IPNetwork] = ()) -> bool:
-    """Whether a query may go to `address`: public unicast only, or inside a network the operator allowed."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    if any(ip in network for network in allowed):
-        return True
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not any(ip in net for net in _SPECIAL)
-
-
-@dataclass(slots=True)
-class Budget:
-    """What one attempt may still spend: queries, time, and name servers whose address nobody knows."""
-
-    ends_at: float  # event loop time
-    queries: int = MAX_QUERIES
-    unresolved: int = MAX_UNRESOLVED
-    asked: list[ServerAnswer] = field(default_factory=list)  # every question of the walks, for the diagnosis
-
-    def remaining_seconds(self) -> float:
-        """Return how long the attempt may go on; not above zero when its time is up."""
-        return self.ends_at - asyncio.get_running_loop().time()
-
-    def take_query(self) -> bool:
-        """Spend one query; False when none is left or the time is up."""
-        if self.queries <= 0 or self.remaining_seconds() <= 0:
-            return False
-        self.queries -= 1
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,57 +197,6 @@ class Asker:
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             return ServerTrouble("timeout", TCP_FAILED)
         return _parse(wire) if query.is_answered_by(wire) else ServerTrouble("malformed", "wrong answer over TCP")
-
-
-def read_answer(message: Message, zone: Name, name: Name, rdtype: RdataType, blank: ServerAnswer) -> ServerAnswer:
-    """Say what `message` means coming from a server of `zone`. Only with the AA bit it is a yes or a no."""
-    rcode = message.rcode()
-    aa = bool(message.flags & dns.flags.AA)
-    found = replace(blank, rcode=dns.rcode.to_text(rcode), aa=aa)
-    if rcode in (dns.rcode.REFUSED, dns.rcode.NOTAUTH):
-        return replace(found, kind="refused")
-    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        return replace(found, kind="servfail")
-    if not aa:
-        cut = find_cut(message, zone, name)
-        hosts = tuple(sorted(name_text(rdata.target) for rdata in cut or ()))[:MAX_NAME_SERVERS]
-        return replace(found, kind="referral" if cut else "lame", values=hosts)
-    alias = message.get_rrset(message.answer, name, dns.rdataclass.IN, dns.rdatatype.CNAME)
-    rrset = message.get_rrset(message.answer, name, dns.rdataclass.IN, rdtype)
-    soa = next((rrset for rrset in message.authority if rrset.rdtype == dns.rdatatype.SOA), None)
-    serial, negative_ttl = next(((rd.serial, min(soa.ttl, rd.minimum)) for rd in soa or () if soa), (None, None))
-    found = replace(found, serial=serial, negative_ttl_seconds=negative_ttl)
-    if rrset is not None:
-        return replace(found, kind="answer", values=tuple(value_text(rdata) for rdata in list(rrset)[:MAX_RECORDS]))
-    if alias is not None:
-        return replace(found, kind="answer", cname=name_text(next(iter(alias)).target))
-    return replace(found, kind="nxdomain" if rcode == dns.rcode.NXDOMAIN else "nodata")
-
-
-def find_cut(message: Message, zone: Name, name: Name) -> RRset | None:
-    """The delegation in a referral, when it leads from `zone` down towards `name` and nowhere else."""
-    for rrset in message.authority:
-        downward = rrset.name != zone and rrset.name.is_subdomain(zone)
-        is_delegation = rrset.rdclass == dns.rdataclass.IN and rrset.rdtype == dns.rdatatype.NS
-        if is_delegation and downward and name.is_subdomain(rrset.name):
-            return rrset
-    return None
-
-
-def name_text(name: Name) -> str:
-    """Write a name as the rest of Postkontor does: lower case, without the final dot."""
-    return name.to_text(omit_final_dot=True).lower()
-
-
-def value_text(rdata: Rdata) -> str:
-    """A record's value as people write it: TXT strings joined, an MX as `10 mx1.example.de`."""
-    if isinstance(rdata, TXT):
-        return b"".join(rdata.strings).decode("utf-8", "backslashreplace")
-    if isinstance(rdata, MX):
-        return f"{rdata.preference} {name_text(rdata.exchange)}"
-    if isinstance(rdata, SOA):
-        return str(rdata.serial)
-    return rdata.to_text().removesuffix(".").lower()
 
 
 def _mixed_case(name: Name) -> Name:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from services.dnscheck.evidence import bounded
+from services.dnscheck.findings.evidence import bounded
+from services.dnscheck.findings.proof import PREFIX, ExpectedTxt, carries_proof, read_token
+from services.dnscheck.findings.sentences import Code
 from services.dnscheck.observation import NOES, Hop, ServerAnswer, TxtObservation, wrong_names
-from services.dnscheck.proof import PREFIX, ExpectedTxt, carries_proof, read_token
-from services.dnscheck.sentences import Code
 
 SHORTEST_START = 8  # characters of a value that show where it came from; fewer may be chance
 

@@ -18,7 +18,11 @@ import dns.rdatatype
 from dns.name import Name
 from dns.rdatatype import RdataType
 
-from services.dnscheck.asking import Asker, Budget, IPNetwork, name_text
+from services.dnscheck.asking.addresses import IPNetwork
+from services.dnscheck.asking.asker import Asker
+from services.dnscheck.asking.budget import Budget
+from services.dnscheck.asking.replies import name_text
+from services.dnscheck.asking.walk import Walker
 from services.dnscheck.observation import (
     Delegation,
     Hop,
@@ -28,7 +32,6 @@ from services.dnscheck.observation import (
     TxtObservation,
     wrong_names,
 )
-from services.dnscheck.walk import Walker
 
 MAX_STRANGERS = 4  # servers outside the delegation that are asked too
 MAX_TARGETS = 5  # mail servers looked at

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contracts.values import domain_for_people
+from services.dnscheck.findings.sentences import Trouble
 from services.dnscheck.observation import TROUBLE, AnswerKind, Delegation, MxObservation, ServerAnswer, TxtObservation
-from services.dnscheck.sentences import Trouble
 
 MAX_SEEN = 5  # values kept as evidence
 MAX_SEEN_CHARACTERS = 100

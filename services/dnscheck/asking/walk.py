@@ -18,7 +18,9 @@ from dns.name import Name
 from dns.rdatatype import RdataType
 from dns.rrset import RRset
 
-from services.dnscheck.asking import MAX_NAME_SERVERS, Asker, Budget, Reply, find_cut, name_text
+from services.dnscheck.asking.asker import Asker, Reply
+from services.dnscheck.asking.budget import Budget
+from services.dnscheck.asking.replies import MAX_NAME_SERVERS, find_cut, name_text
 from services.dnscheck.observation import NOES, Delegation, DelegationState, Hop, NameServer, ServerAnswer
 
 MAX_ADDRESSES = 8
