@@ -11,15 +11,18 @@ an empty zone `x.de` before the update is answered. Deleting these NS records gi
 from __future__ import annotations
 
 import re
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, NamedTuple
 
 import dns.flags
 import dns.message
 import dns.name
 import dns.opcode
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
 from dns.message import Message
 from dns.name import Name
@@ -27,46 +30,92 @@ from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 from dns.update import UpdateMessage
 
-from deploy.devstack.dnssockets import EDNS_PAYLOAD, DnsSockets, free_ports
+from deploy.devstack.answers import answer
+from deploy.devstack.dnssockets import EDNS_PAYLOAD, Asked, DnsSockets, free_ports
+from deploy.devstack.faults import Fault, FaultRule, Faults, Said, spoil
+from deploy.devstack.hierarchy import (
+    ADDRESSES,
+    ELSEWHERE,
+    REGISTRY_SERVER,
+    ROOT_ADDRESS,
+    ROOT_SERVER,
+    TLD_ADDRESS,
+    TLDS,
+    TTL_SECONDS,
+    ZONE_ADDRESSES,
+    server_names,
+    serving,
+)
 from deploy.devstack.updates import apply_update
-from deploy.devstack.zones import TTL_SECONDS, DemoZone, owner_name, rdata_of
+from deploy.devstack.zones import DemoZone, owner_name, rdata_of
 
-ROOT_ADDRESS = "127.53.0.1"
-TLD_ADDRESS = "127.53.0.2"
-ZONE_ADDRESSES = ("127.53.0.3", "127.53.0.4")
-ADDRESSES = (ROOT_ADDRESS, TLD_ADDRESS, *ZONE_ADDRESSES)
-ELSEWHERE = "mx.elsewhere.example."  # a mail server of somebody else's, for MX records that do not point to us
+if TYPE_CHECKING:
+    from deploy.devstack.signing import Broken
+
+__all__ = ["ADDRESSES", "ELSEWHERE", "ROOT_ADDRESS", "TLD_ADDRESS", "ZONE_ADDRESSES", "DemoDns", "Fault", "Question"]
+
+QUESTIONS_KEPT = 10_000  # what was asked lately, for those who want to know who asks what
+_TRANSFERS = (dns.rdatatype.AXFR, dns.rdatatype.IXFR)
+# What the operator publishes for its customers' records to lead to, as dnscheck expects by default.
+OPERATOR_ZONE = "postkontor.example"
+OPERATOR_RECORDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("@", "MX", ("10 mx1", "20 mx2")),
+    ("mx1", "A", ("192.0.2.11",)),
+    ("mx2", "A", ("192.0.2.12",)),
+    ("_spf", "TXT", ("v=spf1 ip4:192.0.2.0/24 -all",)),
+    ("*.dkim", "TXT", ("v=DKIM1; k=ed25519; p=tdJCIQ0F2x0fN8mHtNEyvFz0sVZkYlCTFYpnSOBJxGU=",)),
+    ("*._report._dmarc", "TXT", ("v=DMARC1",)),
+    ("mta-sts", "A", ("192.0.2.30",)),
+    ("autoconfig", "A", ("192.0.2.30",)),
+    ("autodiscover", "A", ("192.0.2.30",)),
+    ("smtp", "A", ("192.0.2.20",)),
+    ("imap", "A", ("192.0.2.20",)),
+)
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.")  # a zone's name is also its file's name
 
-Fault = Literal["servfail", "refused", "drop", "not_authoritative", "truncate", "malformed"]
+
+class Question(NamedTuple):
+    """A question that came, at `at` seconds of the monotonic clock."""
+
+    address: str
+    name: str
+    rdtype: str
+    tcp: bool
+    at: float
 
 
 class DemoDns:
-    """The demo hierarchy. With a `directory` its zones and its port outlive a restart."""
+    """The demo hierarchy. With a `directory` its zones, their keys and its port outlive a restart."""
 
     root_address = ROOT_ADDRESS
     tld_address = TLD_ADDRESS
     update_address = ZONE_ADDRESSES[0]
 
-    def __init__(self, directory: Path | None, port: int = 0, tlds: Iterable[str] = ("de", "com")) -> None:
+    def __init__(self, directory: Path | None, port: int = 0, tlds: Iterable[str] = TLDS) -> None:
         self.port = port
+        self.questions: deque[Question] = deque(maxlen=QUESTIONS_KEPT)
         self._wanted_port = port
         self._directory = directory
         self._zones: dict[Name, DemoZone] = {}
-        self._faults: dict[tuple[str, Name], Fault] = {}
+        self._faults = Faults()
         # What each address serves. Both zone servers hold the same objects: a change is seen on both at once.
         self._served: dict[str, dict[Name, DemoZone]] = {address: {} for address in ADDRESSES}
         self._sockets = DnsSockets(ADDRESSES, self._respond)
-        self._root = DemoZone.create(dns.name.root, {dns.name.from_text("ns.root-servers"): ROOT_ADDRESS})
-        self._served[ROOT_ADDRESS][dns.name.root] = self._root
         self._load()
-        for tld in (*tlds, "example"):
-            self.add_tld(tld)
+        if dns.name.root not in self._zones:
+            self._serve(DemoZone.create(dns.name.root, {dns.name.from_text(ROOT_SERVER): ROOT_ADDRESS}))
+        kept = (str(origin) for origin in list(self._zones) if serving(origin) == (TLD_ADDRESS,))
+        for tld in dict.fromkeys(dns.name.from_text(tld) for tld in (*tlds, "example", *kept)):
+            self.add_tld(str(tld))
         self.set_records("example", ELSEWHERE, "A", ["192.0.2.25"])
+        self.add_zone(OPERATOR_ZONE)
+        for name, rdtype, values in OPERATOR_RECORDS:
+            self.set_records(OPERATOR_ZONE, name, rdtype, values)
 
     async def start(self) -> None:
         """Listen on UDP and TCP; on return `port` is set and every zone is answered for."""
         self.port = await self._sockets.open(self._port_candidates())
+        self._settle_tcp()
         if self._directory is not None:
             self._directory.mkdir(parents=True, exist_ok=True)
             (self._directory / "port").write_text(f"{self.port}\n")
@@ -88,18 +137,20 @@ class DemoDns:
     def add_tld(self, tld: str) -> None:
         """Delegate a top-level domain from the root to the TLD server; an existing one stays as it is."""
         origin = dns.name.from_text(tld)
-        server = dns.name.from_text("ns.nic", origin)
+        server = dns.name.from_text(REGISTRY_SERVER, origin)
         if origin not in self._zones:
             self._serve(DemoZone.create(origin, {server: TLD_ADDRESS}))
             self._save(origin)
-        self._root.add(origin, TTL_SECONDS, rdata_of(origin, dns.rdatatype.NS, str(server)))
-        self._root.add(server, TTL_SECONDS, rdata_of(origin, dns.rdatatype.A, TLD_ADDRESS))
+        root = self._zones[dns.name.root]
+        root.add(origin, TTL_SECONDS, rdata_of(origin, dns.rdatatype.NS, str(server)))
+        root.add(server, TTL_SECONDS, rdata_of(origin, dns.rdatatype.A, TLD_ADDRESS))
+        self._save(dns.name.root)
 
     def add_zone(self, domain: str) -> None:
         """Register `domain` and serve an empty zone for it; an existing zone keeps its records."""
         origin = dns.name.from_text(domain)
         tld = self._zones[origin.parent()]
-        for host in _server_names(origin):
+        for host in server_names(origin):
             tld.add(origin, TTL_SECONDS, rdata_of(origin, dns.rdatatype.NS, str(host)))
         tld.bump_serial()
         self._settle_delegation(tld, origin)
@@ -112,7 +163,9 @@ class DemoDns:
         tld.bump_serial()
         self._settle_delegation(tld, origin)
 
-    def set_records(self, zone: str, name: str, rdtype: str, values: Iterable[str]) -> None:
+    def set_records(
+        self, zone: str, name: str, rdtype: str, values: Iterable[str], *, ttl_seconds: int = TTL_SECONDS
+    ) -> None:
         """Make `values` the only records of one type at `name`; none deletes them.
 
         Names and values are read as in a zone file of `zone`: relative unless they end with a dot, `@` is the zone.
@@ -122,16 +175,9 @@ class DemoDns:
         owner, wanted = owner_name(held.origin, name), RdataType.make(rdtype)
         held.discard(owner, wanted)
         for value in values:
-            held.add(owner, TTL_SECONDS, rdata_of(held.origin, wanted, value))
+            held.add(owner, ttl_seconds, rdata_of(held.origin, wanted, value))
         held.bump_serial()
         self._save(held.origin)
-
-    def set_fault(self, address: str, zone: str, fault: Fault | None) -> None:
-        """Make the server at `address` answer every question about `zone` wrongly; None heals it."""
-        origin = dns.name.from_text(zone)
-        self._faults.pop((address, origin), None)
-        if fault is not None:
-            self._faults[(address, origin)] = fault
 
     def freeze(self, address: str, zone: str) -> None:
         """Let the server at `address` keep serving `zone` as it is now, as a lagging secondary does."""
@@ -143,6 +189,76 @@ class DemoDns:
         origin = dns.name.from_text(zone)
         self._served[address][origin] = self._zones[origin]
 
+    def sign(self, zone: str, broken: Broken | None = None) -> None:
+        """Sign `zone` and have its parent vouch for its key; the root is `.` and has no parent.
+
+        A zone that is already signed keeps its key; without `broken` it is whole again. Validating resolvers remember
+        keys and DS records: break a zone before they look at it.
+        """
+        from deploy.devstack.signing import Signer, ZoneKey
+
+        held = self._zones[dns.name.from_text(zone)]
+        key = held.signer.key if held.signer is not None else ZoneKey.create()
+        held.signer = Signer(held, key, broken)
+        held.add(held.origin, TTL_SECONDS, key.dnskey)
+        held.bump_serial()
+        if held.origin != dns.name.root:
+            vouched_for = ZoneKey.create() if broken == "ds_mismatch" else key
+            self.set_records(str(held.origin.parent()), str(held.origin), "DS", [str(vouched_for.ds(held.origin))])
+        self._save(held.origin)
+        if self._directory is not None:
+            (self._directory / f"{held.origin}key").write_bytes(key.to_pem())
+
+    def trust_anchor(self) -> str:
+        """The signed root's key, as DNSKEY text: what a validating resolver has to know."""
+        keys = self._zones[dns.name.root].get(dns.name.root, dns.rdatatype.DNSKEY)
+        if keys is None:
+            raise ValueError("the root is not signed")
+        return str(next(iter(keys)))
+
+    # -- faults
+
+    def set_fault(
+        self,
+        address: str | None,
+        name: str,
+        fault: Fault | None,
+        *,
+        rdtype: str | None = None,
+        times: int | None = None,
+        seconds: float = 0.0,
+        per_second: int = 0,
+        values: Iterable[str] = (),
+    ) -> None:
+        """Make the server at `address` (None: every server) answer wrongly about `name` and what is below it.
+
+        `rdtype` limits it to questions of one type, `times` to the first so many. `seconds` delays the answer,
+        `per_second` is for rate_limit, `values` are for wrong_answer. None as the fault heals, as `heal` does.
+        """
+        below = dns.name.from_text(name)
+        wanted = RdataType.make(rdtype) if rdtype is not None else None
+        if fault is None:
+            self._faults.heal(address, below, wanted)
+        else:
+            self._faults.add(FaultRule(fault, address, below, wanted, times, seconds, per_second, values=tuple(values)))
+        self._settle_tcp()
+
+    def heal(self) -> None:
+        """Take all faults away."""
+        self._faults.clear()
+        self._settle_tcp()
+
+    def faults(self) -> list[FaultRule]:
+        """The faults that are at work, the most precise first."""
+        return list(self._faults)
+
+    def _settle_tcp(self) -> None:
+        for address in ADDRESSES:
+            settle = self._sockets.refuse_tcp if address in self._faults.without_tcp() else self._sockets.accept_tcp
+            settle(address)
+
+    # -- registry
+
     def _settle_delegation(self, tld: DemoZone, origin: Name) -> None:
         """Bring glue and zone in line with the delegation of `origin`: what a registry and a DNS provider do."""
         delegation = tld.get(origin, dns.rdatatype.NS)
@@ -152,7 +268,7 @@ class DemoDns:
                     tld.discard(name, rdtype)
             self._drop(origin)
         else:
-            ours = _server_names(origin)
+            ours = server_names(origin)
             for host in {rdata.target for rdata in delegation} & set(ours):
                 if tld.get(host, dns.rdatatype.A) is None:
                     tld.add(host, TTL_SECONDS, rdata_of(origin, dns.rdatatype.A, ours[host]))
@@ -163,8 +279,7 @@ class DemoDns:
 
     def _serve(self, zone: DemoZone) -> None:
         self._zones[zone.origin] = zone
-        is_tld = len(zone.origin.labels) == 2  # its own label and the root's
-        for address in (TLD_ADDRESS,) if is_tld else ZONE_ADDRESSES:
+        for address in serving(zone.origin):
             self._served[address][zone.origin] = zone
 
     def _drop(self, origin: Name) -> None:
@@ -172,7 +287,8 @@ class DemoDns:
         for address in ZONE_ADDRESSES:
             self._served[address].pop(origin, None)
         if self._directory is not None:
-            (self._directory / f"{origin}zone").unlink(missing_ok=True)
+            for kind in ("zone", "key"):
+                (self._directory / f"{origin}{kind}").unlink(missing_ok=True)
 
     # -- zone files
 
@@ -182,8 +298,10 @@ class DemoDns:
         for file in sorted(self._directory.glob("*.zone")):
             zone = DemoZone.from_text(dns.name.from_text(file.name.removesuffix("zone")), file.read_text())
             self._serve(zone)
-            if TLD_ADDRESS in (address for address, zones in self._served.items() if zone.origin in zones):
-                self.add_tld(str(zone.origin))
+            if (key := self._directory / f"{zone.origin}key").exists():
+                from deploy.devstack.signing import Signer, ZoneKey
+
+                zone.signer = Signer(zone, ZoneKey.from_pem(key.read_bytes()))
 
     def _save(self, origin: Name) -> None:
         if self._directory is None:
@@ -195,41 +313,54 @@ class DemoDns:
 
     # -- answering
 
-    def _respond(self, address: str, query: Message) -> Message | bytes | None:
+    def _respond(self, asked: Asked) -> Said:
+        query = asked.query
         if query.opcode() == dns.opcode.QUERY and len(query.question) == 1:
-            return self._reply(address, query)
+            return self._reply(asked)
         reply = dns.message.make_response(query, our_payload=EDNS_PAYLOAD)
-        reply.set_rcode(self._update(address, query) if isinstance(query, UpdateMessage) else dns.rcode.NOTIMP)
+        reply.set_rcode(self._update(asked.address, query) if isinstance(query, UpdateMessage) else dns.rcode.NOTIMP)
         return reply
 
-    def _reply(self, address: str, query: Message) -> Message | bytes | None:
-        question = query.question[0]
-        zone = self._closest(address, question.name)
-        fault = self._faults.get((address, zone.origin)) if zone else None
-        if fault == "drop":
-            return None
+    def _reply(self, asked: Asked) -> Said:
+        question = asked.query.question[0]
+        self.questions.append(
+            Question(
+                asked.address,
+                str(question.name).lower(),
+                dns.rdatatype.to_text(question.rdtype),
+                asked.tcp,
+                time.monotonic(),
+            )
+        )
+        reply = self._true_reply(asked)
+        rule = self._faults.take(asked.address, question.name, question.rdtype)
+        return reply if rule is None else spoil(rule, asked, reply)
+
+    def _true_reply(self, asked: Asked) -> Message:
+        query, question = asked.query, asked.query.question[0]
         reply = dns.message.make_response(query, our_payload=EDNS_PAYLOAD)
-        if zone is None or fault == "refused":
+        wants_dnssec = bool(query.ednsflags & dns.flags.DO)
+        if query.edns >= 0:
+            reply.use_edns(0, dns.flags.DO if wants_dnssec else 0, EDNS_PAYLOAD)  # DO comes back (RFC 3225 3)
+        zone = self._closest(asked.address, question.name, question.rdtype)
+        if query.edns > 0:
+            reply.set_rcode(dns.rcode.BADVERS)
+        elif zone is None or question.rdclass != dns.rdataclass.IN or question.rdtype in _TRANSFERS:
             reply.set_rcode(dns.rcode.REFUSED)
-        elif fault == "servfail":
-            reply.set_rcode(dns.rcode.SERVFAIL)
-        elif fault == "truncate":
-            reply.flags |= dns.flags.AA | dns.flags.TC
-        elif fault == "malformed":
-            return _unreadable(reply)
         else:
-            found = zone.answer(question.name, question.rdtype)
+            found = answer(zone, question.name, question.rdtype, dnssec=wants_dnssec)
             reply.set_rcode(found.rcode)
-            reply.flags |= dns.flags.AA if found.authoritative and fault != "not_authoritative" else 0
+            reply.flags |= dns.flags.AA if found.authoritative else 0
             reply.answer, reply.authority, reply.additional = found.answer, found.authority, found.additional
         return reply
 
-    def _closest(self, address: str, name: Name) -> DemoZone | None:
-        served = self._served[address]
-        for labels in range(len(name.labels), 0, -1):
-            if (zone := served.get(name.split(labels)[1])) is not None:
-                return zone
-        return None
+    def _closest(self, address: str, name: Name, rdtype: RdataType) -> DemoZone | None:
+        """The zone to answer from: the longest, for DS the parent's where it is here (RFC 4035 3.1.4.1)."""
+        zones = self._served[address]
+        found = [zone for labels in range(len(name.labels), 0, -1) if (zone := zones.get(name.split(labels)[1]))]
+        if rdtype == dns.rdatatype.DS and len(found) > 1 and found[0].origin == name:
+            return found[1]
+        return found[0] if found else None
 
     def _update(self, address: str, update: UpdateMessage) -> Rcode:
         """Carry out an RFC 2136 update.
@@ -251,19 +382,6 @@ class DemoDns:
             self._settle_delegation(zone, domain)
         self._save(origin)
         return rcode
-
-
-def _unreadable(reply: Message) -> bytes:
-    """The reply with the count of its answers raised to more than follow."""
-    wire = reply.to_wire()
-    return wire[:6] + b"\x00\x09" + wire[8:]
-
-
-def _server_names(origin: Name) -> dict[Name, str]:
-    """The name servers every demo domain gets, with their addresses."""
-    return {
-        dns.name.from_text(f"ns{number}", origin): address for number, address in enumerate(ZONE_ADDRESSES, start=1)
-    }
 
 
 def _below(origin: Name, name: Name) -> Name:

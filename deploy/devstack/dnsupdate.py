@@ -14,7 +14,8 @@ from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.MX import MX
 from dns.update import UpdateMessage
 
-from deploy.devstack.zones import TTL_SECONDS, owner_name, txt_rdata
+from deploy.devstack.hierarchy import TTL_SECONDS
+from deploy.devstack.zones import owner_name, txt_rdata
 
 TIMEOUT_SECONDS = 3.0
 

@@ -1,40 +1,27 @@
-"""One zone of the demo DNS server: its records, its answer to a question, its zone file."""
+"""One zone of the demo DNS server: its records and its zone file. What it answers is in `answers.py`."""
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import dns.name
-import dns.rcode
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
-import dns.rrset
 import dns.zone
 from dns.name import Name
 from dns.rdata import Rdata
 from dns.rdataset import Rdataset
 from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.TXT import TXT
-from dns.rrset import RRset
 
-TTL_SECONDS = 300
-NEGATIVE_TTL_SECONDS = 60  # SOA minimum: how long others may remember that a name was absent
-MAX_CNAMES = 8  # in-zone aliases followed in one answer; more is a loop in practice
+from deploy.devstack.hierarchy import NEGATIVE_TTL_SECONDS, TTL_SECONDS
 
-
-@dataclass(slots=True)
-class Answer:
-    """What a zone says to one question: the sections of the reply and whether it speaks with authority."""
-
-    rcode: dns.rcode.Rcode = dns.rcode.NOERROR
-    authoritative: bool = True
-    answer: list[RRset] = field(default_factory=list)
-    authority: list[RRset] = field(default_factory=list)
-    additional: list[RRset] = field(default_factory=list)
+if TYPE_CHECKING:  # it needs `cryptography`, which the embedded stack does without
+    from deploy.devstack.signing import Signer
 
 
 def owner_name(zone: Name, name: str) -> Name:
@@ -57,10 +44,12 @@ def rdata_of(zone: Name, rdtype: RdataType, value: str) -> Rdata:
 
 
 class DemoZone:
-    """The records of one zone, answering as RFC 1034 4.3.2, RFC 4592 (wildcards) and RFC 2308 (negatives) ask."""
+    """The records of one zone, and which names exist by them."""
 
     def __init__(self, origin: Name) -> None:
         self.origin = origin
+        self.version = 0  # grows with every change: what was derived from the records is good for one version
+        self.signer: Signer | None = None
         self._nodes: dict[Name, dict[RdataType, Rdataset]] = {}
         # Owner names below a name: a name without records but with descendants exists (empty non-terminal).
         self._below: Counter[Name] = Counter()
@@ -101,6 +90,7 @@ class DemoZone:
         changed = rdata not in rdataset or rdataset.ttl != ttl_seconds
         rdataset.add(rdata, ttl_seconds)
         rdataset.ttl = ttl_seconds  # one TTL per set (RFC 2181 5.2); Rdataset.add would keep the smallest
+        self.version += changed
         return changed
 
     def discard(self, name: Name, rdtype: RdataType, rdata: Rdata | None = None) -> bool:
@@ -108,6 +98,7 @@ class DemoZone:
         rdataset = self.get(name, rdtype)
         if rdataset is None or (rdata is not None and rdata not in rdataset):
             return False
+        self.version += 1
         if rdata is not None and len(rdataset) > 1:
             rdataset.discard(rdata)
             return True
@@ -124,66 +115,32 @@ class DemoZone:
         (soa,) = rdataset
         serial = (soa.serial + 1) % 2**32 or 1
         rdataset.add(soa.replace(serial=serial), rdataset.ttl)
+        self.version += 1
         return serial
 
     def frozen_copy(self) -> DemoZone:
         """A copy that later changes do not reach: what a lagging secondary still serves."""
-        return copy.deepcopy(self)
+        frozen = DemoZone(self.origin)
+        frozen._nodes = copy.deepcopy(self._nodes)
+        frozen._below = self._below.copy()
+        frozen.signer = self.signer.for_zone(frozen) if self.signer is not None else None
+        return frozen
 
-    # -- questions
+    # -- names
 
-    def answer(self, qname: Name, rdtype: RdataType) -> Answer:
-        """Answer one question, following aliases as long as they stay inside the zone."""
-        found = Answer()
-        name = qname
-        for _ in range(MAX_CNAMES):
-            if (cut := self._cut(name, rdtype)) is not None:
-                return self._refer(found, cut)
-            node = self._node(name)
-            if wanted := _select(node, rdtype):
-                found.answer += [_rrset(name, rdataset) for rdataset in wanted]
-                return found
-            alias = node.get(dns.rdatatype.CNAME) if node else None
-            if alias is None:
-                return self._deny(found, exists=node is not None)
-            found.answer.append(_rrset(name, alias))
-            name = next(iter(alias)).target
-            if not name.is_subdomain(self.origin):
-                return found
-        return found
+    def exists(self, name: Name) -> bool:
+        """Whether there are records at `name` or below it; without own records it is an empty non-terminal."""
+        return name in self._nodes or self._below[name] > 0
 
-    def _cut(self, name: Name, rdtype: RdataType) -> Name | None:
-        """The highest delegation at or above `name`; a DS question is the parent's own to answer."""
-        depth = len(self.origin.labels)
-        for labels in range(depth + 1, len(name.labels) + 1):
-            cut = name.split(labels)[1]
-            if dns.rdatatype.NS in self._nodes.get(cut, {}):
-                return None if rdtype == dns.rdatatype.DS and cut == name else cut
-        return None
+    def node(self, name: Name) -> dict[RdataType, Rdataset]:
+        """The record sets at exactly `name`; none for an empty non-terminal."""
+        return self._nodes.get(name, {})
 
-    def _node(self, name: Name) -> dict[RdataType, Rdataset] | None:
-        if name in self._nodes:
-            return self._nodes[name]
-        if self._below[name] > 0:
-            return {}
-        encloser = name.parent()
-        while encloser not in self._nodes and self._below[encloser] <= 0 and encloser != self.origin:
-            encloser = encloser.parent()
-        return self._nodes.get(Name((b"*", *encloser.labels)))
-
-    def _refer(self, found: Answer, cut: Name) -> Answer:
-        delegation = self._nodes[cut][dns.rdatatype.NS]
-        found.authoritative = bool(found.answer)
-        found.authority.append(_rrset(cut, delegation))
-        for host in (rdata.target for rdata in delegation):
-            glue = (self.get(host, rdtype) for rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA))
-            found.additional += [_rrset(host, rdataset) for rdataset in glue if rdataset is not None]
-        return found
-
-    def _deny(self, found: Answer, *, exists: bool) -> Answer:
-        found.rcode = dns.rcode.NOERROR if exists else dns.rcode.NXDOMAIN
-        found.authority.append(_rrset(self.origin, self._nodes[self.origin][dns.rdatatype.SOA]))
-        return found
+    def closest_encloser(self, name: Name) -> Name:
+        """The longest existing name that `name` is, or lies below (RFC 4592 3.3.1)."""
+        while name != self.origin and not self.exists(name):
+            name = name.parent()
+        return name
 
     def _ancestors(self, name: Name) -> Iterator[Name]:
         while name != self.origin:
@@ -204,15 +161,3 @@ class DemoZone:
         for name, ttl_seconds, rdata in read.iterate_rdatas():
             zone.add(name, ttl_seconds, rdata)
         return zone
-
-
-def _select(node: dict[RdataType, Rdataset] | None, rdtype: RdataType) -> list[Rdataset]:
-    if not node:
-        return []
-    if rdtype == dns.rdatatype.ANY:
-        return list(node.values())
-    return [node[rdtype]] if rdtype in node else []
-
-
-def _rrset(name: Name, rdataset: Rdataset) -> RRset:
-    return dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
