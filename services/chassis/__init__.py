@@ -17,7 +17,7 @@ In the order of a message's life:
     batch                one batch is one transaction
     journal              inbox, outbox, event log, dead letters, timers: the chassis' own tables
     publisher            what was committed goes out, pipelined, in order
-    timers               work with a due time
+    timers, backlog      work with a due time; whose turn it is
     queries              read requests over core NATS
     health               /livez and /readyz
 """

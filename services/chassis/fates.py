@@ -39,13 +39,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Wake `kind` for `key` at a time; replaces an earlier wake-up of the same kind and key."""
+    """Wake `kind` for `key` at a time; replaces an earlier wake-up of the same kind and key.
+
+    An `urgent` one goes before those that nobody waits for.
+    """
 
     kind: str
     key: str
     due_at: datetime
     account: str
     payload: Mapping[str, object] | None = None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

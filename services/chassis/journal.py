@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.chassis.backlog import DueTimer, Place
 from services.chassis.book import Conn
 from services.chassis.fates import At, Cancel, Timing
 
@@ -76,17 +77,6 @@ class Entries:
 
 
 @dataclass(frozen=True, slots=True)
-class DueTimer:
-    """A timer row whose time has come."""
-
-    kind: str
-    key: str
-    account: str
-    due_at: datetime
-    payload: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Suspect:
     """A batch that was in hand when a process died: its first message, its size, the deaths proven so far."""
 
@@ -141,10 +131,24 @@ class Journal:
         """Return when each lane's next timer is due. Also the owner's sign of life to its locks."""
         return {row["lane"]: row["due_at"] for row in await conn.fetch(self._sql["next_due"], lanes)}
 
-    async def due(self, conn: Conn, lane: int, now: datetime, limit: int) -> list[DueTimer]:
-        """Return the lane's due timers, earliest first."""
-        rows = await conn.fetch(self._sql["due"], lane, now, limit)
-        return [DueTimer(**{**row, "payload": json.loads(row["payload"])}) for row in rows]
+    async def next_after(self, conn: Conn, lane: int, urgent: Place, other: Place) -> datetime | None:
+        """Return when the next timer is due after these places: of those that somebody waits for, and of the others."""
+        return await conn.fetchval(self._sql["next_after"], lane, *urgent, *other)
+
+    async def due(
+        self, conn: Conn, lane: int, urgent: bool, now: datetime, after: Place, but_of: list[str], most: int
+    ) -> list[DueTimer]:
+        """Return the lane's due timers after a place, earliest first, without those of some accounts."""
+        rows = await conn.fetch(self._sql["due"], lane, urgent, now, *after, but_of, most)
+        return [_due_timer(row) for row in rows]
+
+    async def due_of(
+        self, conn: Conn, lane: int, urgent: bool, now: datetime, after: Mapping[str, Place], most: int
+    ) -> list[DueTimer]:
+        """Return the due timers of some accounts, each after a place, earliest first, at most so many of each."""
+        places = [list(column) for column in zip(*after.values(), strict=True)]
+        rows = await conn.fetch(self._sql["due_of"], lane, urgent, now, list(after), *places, most)
+        return [_due_timer(row) for row in rows]
 
     async def recur(self, conn: Conn, lane: int, kind: str, due_at: datetime) -> None:
         """Make sure that a recurring timer exists, in this lane."""
@@ -181,7 +185,8 @@ class Journal:
 
     async def _set_timers(self, conn: Conn, entries: Entries) -> None:
         final = {(timing.kind, timing.key): (lane, timing) for lane, timing in entries.timings}
-        gone = [(kind, key, due_at) for kind, key, due_at in entries.fired]
+        # What is set anew is overwritten below.
+        gone = [fired for fired in entries.fired if not isinstance(final.get(fired[:2], (0, None))[1], At)]
         cancelled = [(t.kind, t.key, None) for _, t in final.values() if isinstance(t, Cancel)]
         dropped = [*gone, *cancelled]
         if dropped:
@@ -190,8 +195,12 @@ class Journal:
         if wanted:
             lanes = [lane for lane, _ in wanted]
             payloads = [json.dumps(dict(t.payload or {})) for _, t in wanted]
-            columns = _columns((t for _, t in wanted), ("kind", "key", "account", "due_at"))
+            columns = _columns((t for _, t in wanted), ("kind", "key", "account", "due_at", "urgent"))
             await conn.execute(self._sql["set_timers"], lanes, *columns, payloads)
+
+
+def _due_timer(row: Any) -> DueTimer:
+    return DueTimer(row["kind"], row["key"], row["account"], row["due_at"], json.loads(row["payload"]))
 
 
 def _inbox_columns(handled: list[Handled]) -> list[list[Any]]:
@@ -268,13 +277,33 @@ _STATEMENTS = {
         UNION ALL
         SELECT lane, seq, message_id, subject, ordering_key, payload FROM {schema}.outbox WHERE lane = $1
         ORDER BY seq""",
-    # One look into the index for each lane.
+    # Two looks into the index for each lane.
     "next_due": """
-        SELECT lane, (SELECT min(due_at) FROM {schema}.timer AS t WHERE t.lane = l.lane) AS due_at
+        SELECT lane, least(
+            (SELECT min(due_at) FROM {schema}.timer AS t WHERE t.lane = l.lane AND t.urgent),
+            (SELECT min(due_at) FROM {schema}.timer AS t WHERE t.lane = l.lane AND NOT t.urgent)) AS due_at
         FROM unnest($1::smallint[]) AS l (lane)""",
+    "next_after": """
+        SELECT least(
+            (SELECT due_at FROM {schema}.timer WHERE lane = $1 AND urgent AND (due_at, kind, key) > ($2, $3, $4)
+             ORDER BY due_at, kind, key LIMIT 1),
+            (SELECT due_at FROM {schema}.timer WHERE lane = $1 AND NOT urgent AND (due_at, kind, key) > ($5, $6, $7)
+             ORDER BY due_at, kind, key LIMIT 1))""",
     "due": """
         SELECT kind, key, account, due_at, payload FROM {schema}.timer
-        WHERE lane = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3""",
+        WHERE lane = $1 AND urgent = $2 AND due_at <= $3 AND (due_at, kind, key) > ($4, $5, $6)
+            AND account <> ALL ($7::text[])
+        ORDER BY due_at, kind, key LIMIT $8""",
+    # One look into the index for each account.
+    "due_of": """
+        SELECT t.kind, t.key, t.account, t.due_at, t.payload
+        FROM unnest($4::text[], $5::timestamptz[], $6::text[], $7::text[]) AS a (account, due_at, kind, key)
+        CROSS JOIN LATERAL (
+            SELECT kind, key, account, due_at, payload FROM {schema}.timer AS due
+            WHERE due.lane = $1 AND due.urgent = $2 AND due.account = a.account AND due.due_at <= $3
+                AND (due.due_at, due.kind, due.key) > (a.due_at, a.kind, a.key)
+            ORDER BY due.due_at, due.kind, due.key LIMIT $8
+        ) AS t ORDER BY t.due_at, t.kind, t.key""",
     "recur": """
         INSERT INTO {schema}.timer (kind, key, lane, account, due_at) VALUES ($1, '', $2, '', $3)
         ON CONFLICT (kind, key) DO UPDATE SET lane = excluded.lane""",
@@ -283,10 +312,12 @@ _STATEMENTS = {
         DELETE FROM {schema}.timer AS t USING unnest($1::text[], $2::text[], $3::timestamptz[]) AS d (kind, key, due_at)
         WHERE t.kind = d.kind AND t.key = d.key AND (d.due_at IS NULL OR t.due_at = d.due_at)""",
     "set_timers": """
-        INSERT INTO {schema}.timer (lane, kind, key, account, due_at, payload)
-        SELECT r.* FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[]) AS r
+        INSERT INTO {schema}.timer (lane, kind, key, account, due_at, urgent, payload)
+        SELECT r.* FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[],
+            $7::jsonb[]) AS r
         ON CONFLICT (kind, key) DO UPDATE
-        SET lane = excluded.lane, account = excluded.account, due_at = excluded.due_at, payload = excluded.payload""",
+        SET lane = excluded.lane, account = excluded.account, due_at = excluded.due_at, urgent = excluded.urgent,
+            payload = excluded.payload""",
     "bury": """
         INSERT INTO {schema}.dead_letter
             (recorded_at, lane, id, stream, stream_seq, account, type, code, detail, payload)

@@ -99,8 +99,12 @@ class Lane:
             await self.pump.ask(_loop_time())
 
     def take(self, most_raws: int, most_ticks: int) -> tuple[list[Raw], list[Tick]]:
-        """Return what is taken in hand now, in order."""
+        """Return messages and wake-ups that are taken in hand now, in order."""
         return self.pump.take(most_raws), self.timers.take(most_ticks)
+
+    def take_urgent(self, most: int) -> tuple[list[Raw], list[Tick]]:
+        """Return of those what somebody waits for."""
+        return self.pump.take(most), self.timers.take_urgent(most)
 
     def take_carefully(self) -> tuple[list[Raw], list[Tick]]:
         """Return what may be taken in hand together under suspicion: messages or wake-ups, never both."""

@@ -27,6 +27,7 @@ from services.chassis.topology import LaneSpec
 
 log = structlog.get_logger()
 LOOK_AROUND_SECONDS = 1.0  # also the time between signs of life to the locks
+WAKE_UPS, WAKE_UPS_BESIDE = 128, 16  # of those that nobody waits for, in one batch, alone and beside others
 ROLLBACKS_ALLOWED = 5  # deadlocks and the like, one after the other
 CONSTRAINT_ERRORS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 TRY_LOCK, UNLOCK = "SELECT pg_try_advisory_lock($1, $2)", "SELECT pg_advisory_unlock($1, $2)"
@@ -172,9 +173,12 @@ class Owner:
         ticks: list[Tick] = []
         for lane, share in shares(lanes, self._runtime.settings.batch_size):
             self.lanes[lane.number] = self.lanes.pop(lane.number)
-            more_raws, more_ticks = lane.take(share, share)
+            more_raws, more_ticks = lane.take_urgent(share)
             raws += more_raws
             ticks += more_ticks
+        room = WAKE_UPS_BESIDE if raws or ticks else WAKE_UPS
+        for lane in lanes:
+            ticks += lane.timers.take(max(1, room // len(lanes)))
         await self._ask()
         await self._handle(raws, ticks)
 
@@ -271,11 +275,10 @@ class Owner:
             await connection.publish(raw.reply, b"+ACK")
 
     def _note_timings(self, batch: Batch, ticks: Sequence[Tick]) -> None:
-        now = self._runtime.clock()
         for number, timing in batch.entries.timings:
-            self.lanes[number].timers.sooner(getattr(timing, "due_at", now))
+            self.lanes[number].timers.written(timing)
         for tick in ticks:
-            self.lanes[tick.lane].timers.sooner(now)
+            self.lanes[tick.lane].timers.handled(tick)
 
 
 def _loop_time() -> float:

@@ -64,6 +64,7 @@ class Tick:
     payload: Mapping[str, Any] = field(default_factory=dict)
     observation: Any = None
     lane: int = 0
+    urgent: bool = False
 
     @property
     def request_id(self) -> UUID:

@@ -1,17 +1,24 @@
 """What a running worker has at hand."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
+import nats.errors
+import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from services.chassis.journal import Journal
 from services.chassis.publisher import Publisher
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+
+log = structlog.get_logger()
+SERVED_AT_ONCE = 256  # questions of other processes in hand; what comes on top gets no answer
 
 
 def utc_now() -> datetime:
@@ -31,6 +38,36 @@ class Runtime:
     journal: Journal
     publisher: Publisher
     clock: Callable[[], datetime] = utc_now
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def ask(self, subject: str, question: bytes, *, seconds: float) -> bytes | None:
+        """Ask the processes that serve `subject`, core NATS; None when none answers in time, for whatever reason."""
+        try:
+            return (await self.nats.request(subject, question, timeout=seconds)).data
+        except (nats.errors.Error, TimeoutError, OSError):
+            return None
+
+    async def serve(self, subject: str, answer: Callable[[bytes], Awaitable[bytes | None]]) -> None:
+        """Answer what other processes ask under `subject`, until the process ends; of several servers one answers.
+
+        Questions are answered side by side. None is no answer, and neither is one that fails.
+        """
+
+        async def heard(message: Msg) -> None:
+            if len(self._serving) < SERVED_AT_ONCE:
+                task = asyncio.create_task(_answer(message, answer))
+                self._serving.add(task)
+                task.add_done_callback(self._serving.discard)
+
+        await self.nats.subscribe(subject, queue=subject, cb=heard)
+        await self.nats.flush()
+
+    async def stop_serving(self) -> None:
+        """End the answers under way; who asked takes silence for what it is."""
+        tasks = list(self._serving)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def connections_name(self) -> str:
@@ -46,3 +83,12 @@ class Runtime:
 def replica_prefix(service: str) -> str:
     """Return what the application_name of every replica of a service begins with."""
     return f"postkontor/{service}/"
+
+
+async def _answer(message: Msg, answer: Callable[[bytes], Awaitable[bytes | None]]) -> None:
+    try:
+        said = await answer(message.data)
+        if said is not None and message.reply:
+            await message.respond(said)
+    except Exception:
+        log.exception("a question of another process could not be answered", subject=message.subject)

@@ -98,6 +98,7 @@ class Worker:
             server, task = self._health
             server.should_exit = True
             await task
+        await self.runtime.stop_serving()
         self.runtime.pool.terminate()
         await self.broker.stop()
         log.info("worker stopped")

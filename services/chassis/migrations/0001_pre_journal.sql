@@ -54,10 +54,12 @@ CREATE TABLE {schema}.timer (
     lane smallint NOT NULL,
     account text NOT NULL,
     due_at timestamptz NOT NULL,
+    urgent boolean NOT NULL DEFAULT false,
     payload jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (kind, key)
 );
-CREATE INDEX timer_due ON {schema}.timer (lane, due_at);
+CREATE INDEX timer_due ON {schema}.timer (lane, urgent, due_at, kind, key);
+CREATE INDEX timer_of_account ON {schema}.timer (lane, urgent, account, due_at, kind, key);
 
 -- Messages that can never be handled, with secrets removed; the original is in its stream.
 CREATE TABLE {schema}.dead_letter (
