@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint bench contracts clean
+.PHONY: help setup demo test test-long lint bench fuzz contracts clean
 
 help: ## print these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,12 @@ lint: $(INSTALLED) ## check style, format, types and imports
 
 bench: $(INSTALLED) ## measure throughput and latency on this machine
 	@$(BIN)/python bench/provisioning.py
+
+fuzz: $(INSTALLED) ## fuzz the reader of DNS replies for five minutes; installs atheris where it has a wheel
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check --only-binary :all: atheris || { \
+		echo "atheris has no wheel for this Python; pip says above which it has."; \
+		exit 1; }
+	@$(BIN)/python tests/fuzz/fuzz_wire.py -max_total_time=300 -max_len=1232
 
 contracts: $(INSTALLED) ## write schemas, golden messages and the AsyncAPI document anew from the models
 	@echo "Writing the generated contracts ..."

@@ -20,6 +20,7 @@ WORDS: dict[str, Sentence] = {
     "closed": Sentence("geschlossen", "closed"),
     "deleted": Sentence("gelöscht", "deleted"),
     "claimed": Sentence("angemeldet", "claimed"),
+    "abandoned": Sentence("ruhend", "abandoned"),
     "verified": Sentence("bestätigt", "verified"),
     "removing": Sentence("in Auflösung", "being removed"),
     "removed": Sentence("aufgegeben", "removed"),
@@ -147,8 +148,26 @@ CODES: dict[str, Sentence] = {
         "{domain} ist zu lang: mit dem Namen des TXT-Eintrags davor sind höchstens {limit} Zeichen möglich.",
         "{domain} is too long: with the TXT record's name before it, {limit} characters are possible at most.",
     ),
-    "claim_lost": Sentence(
-        "Ein anderes Konto hat {domain} zuerst bestätigt.", "Another account proved {domain} first."
+    "claim_lost": Sentence("Die Domain {domain} hält ein anderes Konto.", "Another account holds the domain {domain}."),
+    "domain_claim_abandoned": Sentence(
+        "Die Domain {domain} wurde lange nicht bestätigt, und wir sehen nicht mehr von selbst nach. Nächster Schritt:"
+        " TXT-Eintrag {name} mit {value} setzen und prüfen lassen.",
+        "The domain {domain} was not proven for long, and we no longer look by ourselves. Next step: set the TXT"
+        " record {name} to {value} and ask for a check.",
+    ),
+    "domain_proof_lapsed": Sentence(
+        "Der Nachweis für die Domain {domain} fehlt seit Tagen; darum sind keine neuen Adressen möglich. Nächster"
+        " Schritt: TXT-Eintrag {name} mit {value} wieder setzen und prüfen lassen.",
+        "The proof for the domain {domain} has been missing for days, so no new addresses are possible. Next step: set"
+        " the TXT record {name} to {value} again and ask for a check.",
+    ),
+    "no_transfer": Sentence(
+        "Für die Domain {domain} ist kein Übergang offen, über den dieses Konto zu entscheiden hätte.",
+        "For the domain {domain} no transfer is open that would be this account's to decide.",
+    ),
+    "claimant_ambiguous": Sentence(
+        "Die Domain {domain} beanspruchen {count} Konten; bitte nennen Sie das, das sie bekommen soll.",
+        "The domain {domain} is claimed by {count} accounts; please name the one that shall have it.",
     ),
     "no_target": Sentence("Der Auftrag nennt kein Ziel.", "The request names no target."),
     # mailboxes

@@ -12,8 +12,14 @@ from contracts.base import Fact, HandOver, Part, Text
 from contracts.values import DomainName
 
 AttemptKind = Literal["confirmed", "not_yet", "could_not_ask"]
-Facet = Literal["txt", "mx"]
+Facet = Literal["txt", "mx", "advice"]
 MxState = Literal["ok", "missing", "foreign", "mixed", "incomplete", "null", "broken", "unknown"]
+
+
+AdviceTopic = Literal[
+    "spf", "dkim", "dmarc", "mta_sts", "tls_rpt", "autoconfig", "autodiscover", "srv", "dane", "caa", "name_servers"
+]
+AdviceState = Literal["ok", "missing", "wrong", "weak", "unknown", "not_applicable"]
 
 
 class Asked(Part):
@@ -24,6 +30,24 @@ class Asked(Part):
     server: str = Field(description="name of the name server, if known")
     address: str
     answer: str
+
+
+class DnsProvider(Part):
+    """Who runs a domain's DNS, known by its name servers, and how its records are set there."""
+
+    key: str
+    name: str
+    trap: Text | None = Field(default=None, description="what the provider's form wants, where that is known")
+    one_click: str | None = Field(
+        default=None, description="host[/path] of the provider's Domain Connect API, as the zone names it"
+    )
+
+
+class Perspective(Part):
+    """What another site's own look found."""
+
+    site: str
+    verdict: Literal["confirmed", "not_yet", "could_not_ask", "silent"]
 
 
 class Attempt(Part):
@@ -44,6 +68,22 @@ class Attempt(Part):
     checked_at: AwareDatetime
     elapsed_ms: int
     next_check_at: AwareDatetime | None = None
+    dnssec: Literal["secure", "insecure", "bogus", "unchecked"] = Field(
+        default="unchecked",
+        description="what a validating recursor said at the record's first proof; later looks repeat it",
+    )
+    perspectives: tuple[Perspective, ...] = Field(
+        default=(), description="other sites that were asked, at the first proof only"
+    )
+    name_servers: tuple[str, ...] = Field(default=(), max_length=13, description="in charge, by the parent's word")
+    zone_serial: int | None = None
+    zone_changed_at: AwareDatetime | None = Field(
+        default=None, description="when a look first saw this serial after another"
+    )
+    negative_ttl_seconds: int | None = Field(
+        default=None, description="how long the rest of the Internet may remember that there was no such record"
+    )
+    provider: DnsProvider | None = None
 
 
 class MxRecord(Part):
@@ -61,6 +101,39 @@ class MxAttempt(Part):
     text: Text
     expected: tuple[MxRecord, ...] = Field(description="the records to set")
     seen: tuple[MxRecord, ...] = ()
+    asked: tuple[Asked, ...] = ()
+    checked_at: AwareDatetime
+    elapsed_ms: int
+    next_check_at: AwareDatetime | None = None
+    name_servers: tuple[str, ...] = Field(default=(), max_length=13, description="in charge, by the parent's word")
+    zone_serial: int | None = None
+    zone_changed_at: AwareDatetime | None = Field(
+        default=None, description="when a look first saw this serial after another"
+    )
+    negative_ttl_seconds: int | None = Field(
+        default=None, description="how long the rest of the Internet may remember that there was no such record"
+    )
+    provider: DnsProvider | None = None
+
+
+class Advice(Part):
+    """What was found at one of the names that mail uses, and what to set there. A topic may have several."""
+
+    topic: AdviceTopic
+    name: str = Field(description="where the record is or belongs")
+    state: AdviceState
+    code: str
+    text: Text
+    seen: tuple[str, ...] = Field(
+        default=(), description="at most 5 values of 100 characters, control characters escaped"
+    )
+    records: tuple[str, ...] = Field(default=(), description="zone-file lines to set in place of what is there")
+
+
+class MailAdvice(Part):
+    """One look at the records that mail wants beside MX. It is advice: nothing is blocked by it."""
+
+    items: tuple[Advice, ...]
     asked: tuple[Asked, ...] = ()
     checked_at: AwareDatetime
     elapsed_ms: int
@@ -103,6 +176,15 @@ class MxChecked(Fact):
     attempt: MxAttempt
 
 
+class AdviceChecked(Fact):
+    """A look at the other records that mail wants is done; `requests` are those that waited for it."""
+
+    domain_id: UUID
+    domain: str
+    requests: tuple[UUID, ...]
+    advice: MailAdvice
+
+
 class AskAttempts(Part):
     """What was looked for and seen lately?"""
 
@@ -115,3 +197,4 @@ class AttemptsAnswer(Part):
 
     txt: tuple[Attempt, ...]
     mx: tuple[MxAttempt, ...]
+    advice: MailAdvice | None = Field(default=None, description="the latest only")

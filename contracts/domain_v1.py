@@ -6,11 +6,14 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, StrictBool
 
 from contracts.base import Fact, HandOver, Part, Request, Text
-from contracts.dnscheck_v1 import Attempt, MxAttempt, MxState
+from contracts.dnscheck_v1 import Attempt, MailAdvice, MxAttempt, MxState
 from contracts.refusals import Refusal
 from contracts.values import AccountId, DomainName, Features, MailAddress, PageSize, PasswordHash
 
-DomainState = Literal["claimed", "verified", "active", "removing", "lost", "contested", "removed"]
+DomainState = Literal["claimed", "abandoned", "contested", "verified", "active", "removing", "lost", "removed"]
+ProofStanding = Literal["pending", "held", "at_risk", "lapsed"]
+TransferState = Literal["open", "disputed", "overdue", "granted"]
+Side = Literal["holder", "claimant"]
 
 
 class TxtRecord(Part):
@@ -24,6 +27,21 @@ class TxtRecord(Part):
     instructions: Text
 
 
+class TransferView(Part):
+    """How a transfer of the domain stands (R15). The other side is never named."""
+
+    role: Side = Field(description="of the account that sees this")
+    state: TransferState = Field(
+        description="open: the holder may answer; disputed, overdue: an operator decides;"
+        " granted: the name is free for the claimant, whose proof is looked for once more"
+    )
+    opened_at: AwareDatetime
+    answer_by: AwareDatetime = Field(description="the holder; once granted, the time that the name is kept free until")
+    holder_proof: ProofStanding | None = Field(default=None, description="for the holder alone")
+    claimant_proof: ProofStanding | None = Field(default=None, description="for the holder alone")
+    text: Text
+
+
 class DomainView(Part):
     """The public state of a domain as its account sees it."""
 
@@ -35,6 +53,12 @@ class DomainView(Part):
     record: TxtRecord
     has_password: bool
     features: Features
+    proof: ProofStanding = "pending"
+    proof_missing_since: AwareDatetime | None = None
+    proof_lapses_at: AwareDatetime | None = Field(
+        default=None, description="from then on a missing proof stops new mailboxes and aliases (R17)"
+    )
+    transfer: TransferView | None = Field(default=None, description="the eldest, if several accounts claim the domain")
     last_attempt: Attempt | None = None
     mx: MxState = "unknown"
     mx_attempt: MxAttempt | None = None
@@ -67,6 +91,12 @@ class CheckMx(Request):
     domain: DomainName
 
 
+class CheckMailRecords(Request):
+    """Look now at the other records that mail wants: SPF, DKIM, DMARC and the like. What comes of it is advice."""
+
+    domain: DomainName
+
+
 class SetDomainPassword(Request):
     """Set the domain's administrative login; a verified domain becomes active by it (R14)."""
 
@@ -89,6 +119,25 @@ class RemoveDomain(Request):
     """Give a domain up. Refused while it has mailboxes."""
 
     domain: DomainName
+
+
+class AnswerTransfer(Request):
+    """Answer, as the holder, who else has proven the domain (R15).
+
+    Consent gives the domain up, as a removal does; refused while it has mailboxes. An objection leaves the decision to
+    an operator.
+    """
+
+    domain: DomainName
+    consent: StrictBool
+
+
+class DecideTransfer(Request):
+    """Decide, as the operator, who shall have the domain. The subject's account is the holder's."""
+
+    domain: DomainName
+    to: Side
+    claimant: AccountId | None = Field(default=None, description="needed only where several accounts claim the domain")
 
 
 # --- hand-overs out of domain to mailbox ------------------------------------------------------------------------
@@ -163,18 +212,94 @@ class DomainRemoved(Fact):
 
 
 class ClaimLost(Fact):
-    """Another account proved the domain first (R15). Nothing is said about the other account."""
+    """Another account has the domain: it proved it first, or the operator decided so (R15). It is not named."""
 
     domain: DomainView
+
+
+class DomainAtRisk(Fact):
+    """The proof of a held domain is gone. The warning: what to restore, and from when new mailboxes stop (R17)."""
+
+    domain: DomainView
+    text: Text
+
+
+class DomainLapsed(Fact):
+    """The proof has been gone for long: no new mailboxes and aliases. Mail and data go on (R17)."""
+
+    domain: DomainView
+    text: Text
+
+
+class DomainRecovered(Fact):
+    """The proof is there again."""
+
+    domain: DomainView
+    previous: ProofStanding
+
+
+class ClaimAbandoned(Fact):
+    """Nobody looks for the proof any more; the same record counts when the claim is resumed (R12)."""
+
+    domain: DomainView
+    text: Text
+
+
+class ProofReminder(Fact):
+    """The proof is still missing, this many hours after the claim; `attempt` says what was seen."""
+
+    domain: DomainView
+    attempt: Attempt
+    hours: int
+    text: Text
 
 
 class TransferOpened(Fact):
     """A domain that one account holds was proven by another (R15). Each of the two gets its own event."""
 
-    domain: str
-    domain_id: UUID
-    role: Literal["holder", "claimant"]
+    domain: DomainView
+    role: Side
+    answer_by: AwareDatetime
     text: Text
+
+
+class TransferDisputed(Fact):
+    """The holder objects: an operator must decide. Each side gets its own event."""
+
+    domain: DomainView
+    role: Side
+    text: Text
+
+
+class TransferOverdue(Fact):
+    """The holder has not answered in time: an operator must decide. Each side gets its own event."""
+
+    domain: DomainView
+    role: Side
+    text: Text
+
+
+class TransferClosed(Fact):
+    """A transfer ends without the domain changing hands: withdrawn, or the claimant's proof is gone."""
+
+    domain: DomainView
+    role: Side
+    reason: Literal["withdrawn", "proof_gone"]
+    text: Text
+
+
+class TransferAnswered(Fact):
+    """The holder's answer counts. After a consent the domain is given up."""
+
+    domain: DomainView
+    consent: bool
+
+
+class TransferDecided(Fact):
+    """The operator's decision counts. Decided for the claimant, the holder's domain is given up."""
+
+    domain: DomainView
+    to: Side
 
 
 class ValidationFinished(Fact):
@@ -190,6 +315,13 @@ class MxCheckFinished(Fact):
 
     domain: DomainView
     attempt: MxAttempt
+
+
+class MailRecordsCheckFinished(Fact):
+    """A requested look at the other records that mail wants is done."""
+
+    domain: DomainView
+    advice: MailAdvice
 
 
 class MxChanged(Fact):

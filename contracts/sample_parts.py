@@ -18,6 +18,7 @@ ANNA, BERND = f"anna@{DOMAIN}", f"bernd@{DOMAIN}"
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 EARLIER = datetime(2026, 3, 1, 16, 40, 12, 345000, tzinfo=UTC)
 LATER = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+ANSWER_BY = datetime(2026, 3, 5, 9, 15, tzinfo=UTC)
 REQUEST = UUID("0195562b-9d20-7c3e-8a41-5b6f0c7d8e9f")
 CAUSE = UUID("5d7c1f0e-58c2-5f6b-9a53-0f4be16b7c2d")
 DOMAIN_ID = UUID("0195562b-1111-7aaa-8bbb-0123456789ab")
@@ -155,15 +156,61 @@ MX_OK = dnscheck.MxAttempt(
     elapsed_ms=18,
     next_check_at=LATER,
 )
+SPF_VALUE = "v=spf1 include:_spf.postkontor.example ~all"
+MAIL_ADVICE = dnscheck.MailAdvice(
+    items=(
+        dnscheck.Advice(
+            topic="spf",
+            name=DOMAIN,
+            state="missing",
+            code="spf_missing",
+            text=Text(de="Der SPF-Eintrag fehlt.", en="The SPF record is missing."),
+            records=(f'{DOMAIN}. 3600 IN TXT "{SPF_VALUE}"',),
+        ),
+        dnscheck.Advice(
+            topic="dmarc",
+            name=f"_dmarc.{DOMAIN}",
+            state="ok",
+            code="dmarc_ok",
+            text=Text(de="Der DMARC-Eintrag stimmt.", en="The DMARC record is right."),
+            seen=("v=DMARC1; p=reject",),
+        ),
+    ),
+    asked=(ASKED.model_copy(update={"name": DOMAIN}),),
+    checked_at=AT,
+    elapsed_ms=61,
+    next_check_at=LATER,
+)
 BE_PATIENT = Text(de="TXT-Eintrag setzen; geprüft wird von selbst.", en="Set the TXT record; checks run by themselves.")
+CONTESTED = Text(de="Ein anderes Konto hat die Domain bestätigt.", en="Another account has proven the domain.")
 ALL_DONE = Text(de="Nichts zu tun.", en="Nothing to do.")
 
 
+def a_transfer(role: domain.Side, state: domain.TransferState = "open") -> domain.TransferView:
+    """Return a transfer as one side sees it."""
+    return domain.TransferView(
+        role=role,
+        state=state,
+        opened_at=AT,
+        answer_by=ANSWER_BY,
+        holder_proof="lapsed" if role == "holder" else None,
+        claimant_proof="held" if role == "holder" else None,
+        text=CONTESTED,
+    )
+
+
 def a_domain(
-    state: domain.DomainState, *, name: str = DOMAIN, unicode: str = DOMAIN, revision: int = 1
+    state: domain.DomainState,
+    *,
+    name: str = DOMAIN,
+    unicode: str = DOMAIN,
+    revision: int = 1,
+    proof: domain.ProofStanding | None = None,
+    transfer: domain.TransferView | None = None,
 ) -> domain.DomainView:
     """Return a domain in a state, with the facets that belong to it."""
-    proven = state not in ("claimed", "lost")
+    proven = state not in ("claimed", "abandoned", "lost")
+    missing = proof in ("at_risk", "lapsed")
     active = state in ("active", "removing", "removed")
     return domain.DomainView(
         account=ACCOUNT,
@@ -181,7 +228,11 @@ def a_domain(
         ),
         has_password=active,
         features=("backup",) if active else (),
-        last_attempt=SEEN if proven else NOT_YET,
+        proof=proof or ("held" if proven and state != "removed" else "pending"),
+        proof_missing_since=AT if missing else None,
+        proof_lapses_at=ANSWER_BY if missing else None,
+        transfer=transfer,
+        last_attempt=SEEN if proven and not missing else NOT_YET,
         mx="ok" if active else "unknown",
         mx_attempt=MX_OK if active else None,
         claimed_at=EARLIER,

@@ -49,9 +49,12 @@ REQUESTS: dict[str, BaseModel] = {
     "billing.create-group.v1": _GROUP,
     "domain.validate-domain.v1": domain.ValidateDomain(domain=DOMAIN),
     "domain.check-mx.v1": domain.CheckMx(domain=UMLAUT_DOMAIN),
+    "domain.check-mail-records.v1": domain.CheckMailRecords(domain=DOMAIN),
     "domain.set-domain-password.v1": domain.SetDomainPassword(domain=DOMAIN, password_hash=PASSWORD_HASH),
     "domain.set-domain-features.v1": _FEATURES,
     "domain.remove-domain.v1": domain.RemoveDomain(domain=DOMAIN),
+    "domain.answer-transfer.v1": domain.AnswerTransfer(domain=DOMAIN, consent=False),
+    "domain.decide-transfer.v1": domain.DecideTransfer(domain=DOMAIN, to="claimant", claimant="suedwind"),
     "domain.create-mailbox.v1": _CREATE,
     "domain.add-aliases.v1": _ALIASES,
     "mailbox.rename-person.v1": mailbox.RenamePerson(address=ANNA, first_name="Anna", last_name="Größmann"),
@@ -143,6 +146,7 @@ BILLING_FACTS: dict[str, BaseModel] = {
 
 _CLAIMED = of.a_domain("claimed")
 _ACTIVE = of.a_domain("active", revision=3)
+_HELD = of.a_domain("active", proof="lapsed", transfer=of.a_transfer("holder"), revision=8)
 DOMAIN_FACTS: dict[str, BaseModel] = {
     "domain.domain-claimed.v1": domain.DomainClaimed(domain=_CLAIMED),
     "domain.domain-verified.v1": domain.DomainVerified(
@@ -153,14 +157,36 @@ DOMAIN_FACTS: dict[str, BaseModel] = {
     "domain.domain-features-changed.v1": domain.DomainFeaturesChanged(domain=_ACTIVE),
     "domain.domain-removed.v1": domain.DomainRemoved(domain=of.a_domain("removed", revision=5)),
     "domain.claim-lost.v1": domain.ClaimLost(domain=of.a_domain("lost", revision=2)),
-    "domain.transfer-opened.v1": domain.TransferOpened(
-        domain=DOMAIN,
-        domain_id=DOMAIN_ID,
-        role="holder",
-        text=of.Text(de="Ein anderes Konto hat die Domain bestätigt.", en="Another account has proven the domain."),
+    "domain.claim-abandoned.v1": domain.ClaimAbandoned(domain=of.a_domain("abandoned", revision=9), text=of.BE_PATIENT),
+    "domain.proof-reminder.v1": domain.ProofReminder(domain=_CLAIMED, attempt=of.NOT_YET, hours=24, text=of.BE_PATIENT),
+    "domain.domain-at-risk.v1": domain.DomainAtRisk(
+        domain=of.a_domain("active", proof="at_risk", revision=4), text=of.BE_PATIENT
     ),
+    "domain.domain-lapsed.v1": domain.DomainLapsed(
+        domain=of.a_domain("active", proof="lapsed", revision=7), text=of.BE_PATIENT
+    ),
+    "domain.domain-recovered.v1": domain.DomainRecovered(domain=_ACTIVE, previous="lapsed"),
+    "domain.transfer-opened.v1": domain.TransferOpened(
+        domain=_HELD, role="holder", answer_by=of.ANSWER_BY, text=of.CONTESTED
+    ),
+    "domain.transfer-disputed.v1": domain.TransferDisputed(
+        domain=of.a_domain("contested", transfer=of.a_transfer("claimant", "disputed")),
+        role="claimant",
+        text=of.CONTESTED,
+    ),
+    "domain.transfer-overdue.v1": domain.TransferOverdue(
+        domain=of.a_domain("active", proof="lapsed", transfer=of.a_transfer("holder", "overdue")),
+        role="holder",
+        text=of.CONTESTED,
+    ),
+    "domain.transfer-closed.v1": domain.TransferClosed(
+        domain=_ACTIVE, role="holder", reason="withdrawn", text=of.ALL_DONE
+    ),
+    "domain.transfer-answered.v1": domain.TransferAnswered(domain=_HELD, consent=False),
+    "domain.transfer-decided.v1": domain.TransferDecided(domain=_ACTIVE, to="holder"),
     "domain.validation-finished.v1": domain.ValidationFinished(domain=_CLAIMED, verified=False, attempt=of.NOT_YET),
     "domain.mx-check-finished.v1": domain.MxCheckFinished(domain=_ACTIVE, attempt=of.MX_OK),
+    "domain.mail-records-check-finished.v1": domain.MailRecordsCheckFinished(domain=_ACTIVE, advice=of.MAIL_ADVICE),
     "domain.mx-changed.v1": domain.MxChanged(domain=_ACTIVE, previous="foreign"),
     "domain.mailbox-admitted.v1": domain.MailboxAdmitted(request_id=REQUEST, address=ANNA, domain_id=DOMAIN_ID),
     "domain.aliases-admitted.v1": domain.AliasesAdmitted(request_id=REQUEST, address=ANNA, aliases=_ALIASES.aliases),
@@ -168,6 +194,9 @@ DOMAIN_FACTS: dict[str, BaseModel] = {
         domain_id=DOMAIN_ID, domain=DOMAIN, requests=(REQUEST,), attempt=of.SEEN
     ),
     "dnscheck.mx-checked.v1": dnscheck.MxChecked(domain_id=DOMAIN_ID, domain=DOMAIN, requests=(), attempt=of.MX_OK),
+    "dnscheck.advice-checked.v1": dnscheck.AdviceChecked(
+        domain_id=DOMAIN_ID, domain=DOMAIN, requests=(REQUEST,), advice=of.MAIL_ADVICE
+    ),
 }
 
 _TARGETS = (
@@ -228,7 +257,9 @@ ANSWERS: Mapping[str, BaseModel] = {
     ),
     "domain.domain-answer.v1": domain.DomainAnswer(domain=None),
     "domain.domains-answer.v1": domain.DomainsAnswer(domains=(_ACTIVE,), next=DOMAIN),
-    "dnscheck.attempts-answer.v1": dnscheck.AttemptsAnswer(txt=(of.SEEN, of.NOT_YET), mx=(of.MX_OK,)),
+    "dnscheck.attempts-answer.v1": dnscheck.AttemptsAnswer(
+        txt=(of.SEEN, of.NOT_YET), mx=(of.MX_OK,), advice=of.MAIL_ADVICE
+    ),
     "mailbox.mailbox-answer.v1": mailbox.MailboxAnswer(mailbox=of.a_mailbox()),
     "mailbox.mailboxes-answer.v1": mailbox.MailboxesAnswer(mailboxes=(of.a_mailbox(),), next=None),
     "mailbox.features-answer.v1": mailbox.FeaturesAnswer(targets=_TARGETS),

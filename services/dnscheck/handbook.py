@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+from services.dnscheck.findings.advice.sentences import ADVICE_TEXTS
+from services.dnscheck.findings.advice.staff import STAFF_ADVICE
+from services.dnscheck.findings.advice.topics import state_of_advice
 from services.dnscheck.findings.diagnosis import kind_of
 from services.dnscheck.findings.mx import state_of
+from services.dnscheck.findings.providers import PROVIDERS
+from services.dnscheck.findings.remarks import trap_texts
 from services.dnscheck.findings.sentences import MX_TEXTS, SHARED_TEXTS, TXT_TEXTS, Code, MxCode, Trouble
 
 PATH = Path(__file__).parents[2] / "docs" / "dns.md"
@@ -36,7 +41,62 @@ _EXAMPLE = {
     "addresses": "192.0.2.80",
     "targets": "mx.elsewhere.example",
     "records": "MX 10 mx1.postkontor.example, MX 20 mx2.postkontor.example",
+    "other": "ostwind-segel.de",
+    "there": "ns1.former.example",
+    "in_charge": "ns1.nordwind-segel.de, ns2.nordwind-segel.de",
+    "lagging_en": "ns2.nordwind-segel.de (serial 2026112301)",
+    "lagging_de": "ns2.nordwind-segel.de (Seriennummer 2026112301)",
+    "sites": "fra",
+    "why": "SERVFAIL",
+    "count": "12",
+    "part": "_spf.gone.example",
+    "target": "pk1.nordwind-segel.de.dkim.postkontor.example",
+    "wanted": "CNAME pk1.nordwind-segel.de.dkim.postkontor.example",
+    "policy": "quarantine",
+    "days": "30",
+    "place": "nordwind-segel.de._report._dmarc.reports.example",
     "records_dotted": "MX 10 mx1.postkontor.example., MX 20 mx2.postkontor.example.",
+}
+
+_NAMES = {
+    "dkim": "pk1._domainkey.nordwind-segel.de",
+    "dmarc": "_dmarc.nordwind-segel.de",
+    "mta": "_mta-sts.nordwind-segel.de",
+    "tls": "_smtp._tls.nordwind-segel.de",
+    "host": "autoconfig.nordwind-segel.de",
+    "srv": "_imaps._tcp.nordwind-segel.de",
+    "dane": "mx1.postkontor.example",
+}
+_VALUES = {
+    "spf": "v=spf1 include:_spf.postkontor.example ~all",
+    "dmarc": "v=DMARC1; p=none; rua=mailto:dmarc-reports@postkontor.example",
+    "mta": "v=STSv1; id=20260101",
+    "tls": "v=TLSRPTv1; rua=mailto:tls-reports@postkontor.example",
+}
+_CASES = {
+    "spf_ok": {"count": "3"},
+    "spf_elsewhere": {"first": "_spf.nordwind-segel.de"},
+    "spf_two_records": {"count": "2"},
+    "spf_syntax": {"part": "ip4:192.0.2"},
+    "spf_include_idle": {"part": "?include:_spf.postkontor.example"},
+    "spf_void_lookups": {"count": "3"},
+    "spf_ours_broken": {"part": "_spf.postkontor.example"},
+    "spf_pass_all": {"part": "+all"},
+    "dkim_elsewhere": {"first": "pk1._domainkey.nordwind-segel.de.nordwind-segel.de"},
+    "dkim_other_alias": {"first": "CNAME pk1.elsewhere.example"},
+    "dmarc_elsewhere": {"first": "nordwind-segel.de"},
+    "dmarc_inherited": {"name": "_dmarc.verein.nordwind-segel.de", "first": "_dmarc.nordwind-segel.de"},
+    "dmarc_two_records": {"count": "2"},
+    "dmarc_syntax": {"part": "p=nine"},
+    "dmarc_reports_refused": {"first": "reports.example"},
+    "mta_sts_two_records": {"count": "2"},
+    "tls_rpt_two_records": {"count": "2"},
+    "name_server_single": {"servers": "ns1.nordwind-segel.de"},
+}
+_WORDS = {
+    "host": {"target": "autoconfig.postkontor.example"},
+    "srv": {"wanted": "0 1 993 imap.postkontor.example"},
+    "caa": {"wanted": "letsencrypt.org"},
 }
 
 _TXT_ADVICE: dict[Code, str] = {
@@ -50,6 +110,8 @@ _TXT_ADVICE: dict[Code, str] = {
     "in_parent_name": "A subdomain is to be proven, but the record is at the domain above it.",
     "wrong_provider": "The zone names servers that the registry does not. Find out which provider shall be in charge.",
     "old_token": "A value of an earlier claim. Give the customer the current one; the old record may go.",
+    "other_account_token": "The value of another account's claim, whose we do not tell. Each needs its own record.",
+    "other_domain_token": "The customer has several domains and mixed their values up; each has its own.",
     "value_truncated": "Copied from a display that shortens, or cut by a form. Send the whole value again.",
     "value_extra_text": "Often the name was pasted into the value, or two values into one record.",
     "wildcard_answer": "A record for * answers for every name. One with the full name takes precedence over it.",
@@ -58,9 +120,14 @@ _TXT_ADVICE: dict[Code, str] = {
     "cname_loop": "Delete the alias. It is of use only where somebody else keeps the TXT record on purpose.",
     "cname_target_broken": "As for a loop: delete the alias, or have its target made.",
     "cname_target_no_txt": "As for a loop: delete the alias, or have the TXT record made at its target.",
+    "dnssec_bogus": "The DS record at the registrar does not fit the zone's keys, mostly after a change of provider.",
+    "perspectives_disagree": "Seen from elsewhere the record is missing: anycast servers lag, or somebody interferes.",
+    "not_corroborated": "Ours to mend: our recursor or other sites do not answer. Tell the operators if it goes on.",
     "wrong_type": "The type chosen in the form was not TXT. Delete that record, add one of type TXT.",
 }
 _TROUBLE_ADVICE: dict[Trouble, str] = {
+    "look_cut_short": "A budget of ours ended the look: name servers whose own names hang on others, or harm meant.",
+    "root_unreachable": "Our own way out: UDP and TCP port 53 blocked, or a box that answers in others' place.",
     "servers_unreachable": "We retry by ourselves, nothing is revoked. After a day it is the DNS provider's matter.",
     "servers_failing": "As above. Look at DNSSEC and at the secondaries' zone transfers first.",
     "lame_delegation": "The registry names servers that do not hold the zone: a matter for registrar or provider.",
@@ -86,6 +153,8 @@ _MX_ADVICE: dict[MxCode, str] = {
     "name_doubled": "The provider's form completes names without a dot at the end.",
     "target_is_alias": "Enter the host names themselves; many senders refuse an alias.",
     "target_broken": "Mostly a slip of spelling, or a former provider's host that is gone. Replace the records.",
+    "target_dangling": "Urgent: the domain in the MX record can be registered by anybody, who then gets the mail.",
+    "localhost": "A leftover of a form or a test. Replace the record.",
     "apex_alias": "Nothing can stand beside a CNAME. Many providers offer ALIAS for the web site instead.",
 }
 
@@ -120,6 +189,9 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "A finding is one of three kinds: `confirmed`; `not_yet`, when a name server in charge said no; or"
     yield "`could_not_ask`, when nobody in charge answered, which never counts against a customer and revokes nothing."
+    yield "Before a first proof counts, others are asked as well where the operator has configured it: a validating"
+    yield "recursor and other sites (`dnssec_bogus`, `perspectives_disagree`, `not_corroborated`). `recursive_stale`"
+    yield "among the notes of a proof means that others still remember the time before; it settles by itself."
     yield ""
     yield "## The proof (TXT)"
     txt_codes: list[Code] = [*TXT_TEXTS, "domain_not_registered"]
@@ -137,10 +209,49 @@ def _lines() -> Iterator[str]:
     for mx_code in mx_codes:
         texts = MX_TEXTS.get(mx_code) or SHARED_TEXTS[mx_code]
         yield from _entry(f"MX {mx_code}", f"MX state `{state_of(mx_code)}`", texts, _MX_ADVICE[mx_code])
+    yield from _providers()
+    yield from _advice_lines()
 
 
-def _entry(title: str, kind: str, texts: tuple[str, str], advice: str) -> Iterator[str]:
-    text_en, text_de = (text.format_map(_EXAMPLE) for text in texts)
+def _providers() -> Iterator[str]:
+    yield ""
+    yield "## DNS providers known by their name servers"
+    yield ""
+    yield "What trips people up in a provider's form is added to the sentence above where it applies."
+    for provider in PROVIDERS:
+        trap = trap_texts(provider, label=_EXAMPLE["label"], value=_EXAMPLE["value"])
+        suffixes = ", ".join(f"`{suffix}`" for suffix in provider.suffixes)
+        yield ""
+        yield f"- {provider.name}: {suffixes}"
+        if trap is not None:
+            yield f"    - Deutsch: {trap[1]}"
+            yield f"    - English: {trap[0]}"
+
+
+def _advice_lines() -> Iterator[str]:
+    yield ""
+    yield "## Advice"
+    yield ""
+    yield "The other records that mail wants: SPF, DKIM, DMARC, MTA-STS, TLS-RPT, host names and SRV records for mail"
+    yield "programs, DANE, CAA, name servers. Looked at with the domain's activation, then weekly, and on request"
+    yield "(`postkontor domain advice DOMAIN`). It is advice: nothing waits for it, nothing is revoked by it. Where a"
+    yield "record is to be set, the advice brings the line for the zone file. What could not be asked is `unknown` with"
+    yield "one of the codes of name servers in trouble above, and is asked again sooner."
+    for code, staff in STAFF_ADVICE.items():
+        yield from _entry(f"Advice {code}", f"state `{state_of_advice(code)}`", ADVICE_TEXTS[code], staff, _words(code))
+
+
+def _words(code: str) -> dict[str, str]:
+    """The names and values that a piece of advice would speak of."""
+    topic = code.partition("_")[0]
+    words = {"name": _NAMES.get(topic, "nordwind-segel.de"), "value": _VALUES.get(topic, "…")}
+    return words | _WORDS.get(topic, {}) | _CASES.get(code, {})
+
+
+def _entry(
+    title: str, kind: str, texts: tuple[str, str], advice: str, words: dict[str, str] | None = None
+) -> Iterator[str]:
+    text_en, text_de = (text.format_map(_EXAMPLE | (words or {})) for text in texts)
     yield ""
     yield f"### {title}"
     yield ""

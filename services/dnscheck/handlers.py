@@ -1,18 +1,14 @@
 """The bus edge of dnscheck: orders to watch, wake-ups to look, and what was seen."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from contracts.base import Text
 from contracts.dnscheck_v1 import (
+    AdviceChecked,
     AskAttempts,
-    Asked,
-    Attempt,
     AttemptsAnswer,
-    MxAttempt,
     MxChecked,
-    MxRecord,
     TxtChecked,
     UnwatchDomain,
     WatchDomain,
@@ -23,26 +19,36 @@ from services.chassis.received import Received, Tick
 from services.chassis.service import Moment, Service
 from services.dnscheck import rules, store
 from services.dnscheck.asking.resolver import Resolver
-from services.dnscheck.findings import diagnosis, mx
-from services.dnscheck.findings.diagnosis import Diagnosis
-from services.dnscheck.findings.mx import ExpectedMx, MxDiagnosis
-from services.dnscheck.findings.proof import ExpectedTxt, read_token
-from services.dnscheck.observation import MxObservation, TxtObservation
+from services.dnscheck.attempts import mail_advice, mx_attempt, txt_attempt
+from services.dnscheck.corroboration import Corroborator
+from services.dnscheck.findings import diagnosis, evidence, mx
+from services.dnscheck.findings.advice import topics as advice
+from services.dnscheck.findings.diagnosis import Background
+from services.dnscheck.findings.explanation import seen_tokens
+from services.dnscheck.findings.mx import ExpectedMx
+from services.dnscheck.findings.proof import PREFIX, ExpectedTxt, read_token
+from services.dnscheck.observation import MailObservation, MxObservation, TxtObservation, ZoneSeen
+from services.dnscheck.records import ExpectedMail
 from services.dnscheck.rules import Watch
-from services.dnscheck.store import WATCHES
+from services.dnscheck.store import HOLDERS, WATCHES
 
-service = Service("dnscheck", tables=(WATCHES,))
-FACETS = ("txt", "mx")
+service = Service("dnscheck", tables=(WATCHES, HOLDERS))
+FACETS = ("txt", "mx", "advice")
 DICE_BYTES = 4
 SIBLING_BYTES = 8  # of a label that nobody made: what answers there is a wildcard
 
 
 @dataclass
 class Lookout:
-    """Who looks, and which MX records are ours. The worker sets both from its settings before its first message."""
+    """Who looks, who is asked besides, and which records are ours.
+
+    The worker sets all from its settings before its first message.
+    """
 
     resolver: Resolver | None = None
+    corroborator: Corroborator = field(default_factory=Corroborator)
     mx: tuple[ExpectedMx, ...] = ()
+    mail: ExpectedMail = field(default_factory=ExpectedMail)
 
     def asking(self) -> Resolver:
         """Return the resolver. Raises RuntimeError where none was set."""
@@ -91,33 +97,65 @@ def unwatch_domain(message: Received[UnwatchDomain], book: Book, moment: Moment)
 
 
 async def look_for_txt(tick: Tick) -> TxtObservation:
-    """Look for the proof at the authoritative servers; outside any transaction."""
+    """Look for the proof at the authoritative servers; a first yes is corroborated. Outside any transaction."""
     wanted = tick.payload
-    sibling = str(wanted.get("sibling", ""))
-    return await LOOKOUT.asking().observe_txt(
-        str(wanted["domain"]), str(wanted["name"]), deep=bool(wanted["deep"]), sibling=sibling
+    name = str(wanted["name"])
+    seen = await LOOKOUT.asking().observe_txt(
+        str(wanted["domain"]),
+        name,
+        deep=bool(wanted["deep"]),
+        sibling=str(wanted.get("sibling", "")),
+        seen_servers=[str(host) for host in wanted.get("seen_servers", ())],
+        insistent=_insists(tick),
     )
+    if wanted.get("proven"):
+        return seen  # what is proven stays so whatever a recursor or a site of ours says
+    expected = ExpectedTxt(name=name, tokens=(read_token(str(wanted["value"])).token,))
+    return await LOOKOUT.corroborator.corroborated(seen, expected)
 
 
 async def look_at_mx(tick: Tick) -> MxObservation:
     """Look at the MX records at the authoritative servers; outside any transaction."""
-    return await LOOKOUT.asking().observe_mx(str(tick.payload["domain"]), ours=[record.host for record in LOOKOUT.mx])
+    ours = [record.host for record in LOOKOUT.mx]
+    return await LOOKOUT.asking().observe_mx(str(tick.payload["domain"]), ours, insistent=_insists(tick))
+
+
+def _insists(tick: Tick) -> bool:
+    """Whether somebody waits for this look."""
+    return bool(tick.payload.get("insistent"))
+
+
+async def look_for_advice(tick: Tick) -> MailObservation:
+    """Look at the other records that mail wants; outside any transaction."""
+    return await LOOKOUT.asking().observe_mail(str(tick.payload["domain"]), LOOKOUT.mail, insistent=_insists(tick))
 
 
 def _watch_of(tick: Tick) -> Iterable[Wanted]:
     return ((WATCHES, (tick.key, tick.kind)),)
 
 
-@service.timer("txt", keys=_watch_of, observe=look_for_txt)
+def _watch_and_holders(tick: Tick) -> Iterable[Wanted]:
+    """The watch, and whose the tokens are that were seen."""
+    yield (WATCHES, (tick.key, tick.kind))
+    for token in seen_tokens(tick.observation):
+        yield (HOLDERS, f"{PREFIX}{token}")
+
+
+@service.timer("txt", keys=_watch_and_holders, observe=look_for_txt)
 def txt_looked(tick: Tick, book: Book, moment: Moment) -> Fate:
     """Judge a look for the proof, state it, and set the next."""
     watch = book.get(WATCHES, (tick.key, "txt"))
     if watch is None:
         return Done()  # unwatched while the look was under way
     observation: TxtObservation = tick.observation
-    found = diagnosis.diagnose_txt(observation, _expected(watch))
-    after = _after(watch, rules.txt_course(found.kind, found.code), tick, moment)
-    attempt = _attempt(found, watch, after, tick, observation.elapsed_ms)
+    if watch.proven_at is not None:
+        observation = replace(observation, corroboration=None)
+    zone = _zone(watch, observation, tick)
+    expected = _expected(watch, observation, book)
+    background = Background(zone, tick.started_at, rules.remembered_seconds(watch))
+    found = diagnosis.diagnose_txt(observation, expected, background)
+    after = _after(watch, rules.txt_course(found.kind, found.code), found.code, zone, tick, moment)
+    attempt = txt_attempt(found, observation, watch, after, tick.started_at)
     fact = TxtChecked(domain_id=UUID(tick.key), domain=watch.domain, requests=_answered(watch, tick), attempt=attempt)
     return _checked(book, rules.noted(after, attempt), fact, moment)
 
@@ -130,23 +168,60 @@ def mx_looked(tick: Tick, book: Book, moment: Moment) -> Fate:
         return Done()
     observation: MxObservation = tick.observation
     found = mx.diagnose_mx(observation, LOOKOUT.mx)
-    after = _after(watch, rules.mx_course(found.state), tick, moment)
-    attempt = _mx_attempt(found, after, tick, observation.elapsed_ms)
+    zone = _zone(watch, observation, tick)
+    after = _after(watch, rules.mx_course(found.state), found.code, zone, tick, moment)
+    attempt = mx_attempt(found, observation, watch, after, tick.started_at)
     fact = MxChecked(domain_id=UUID(tick.key), domain=watch.domain, requests=_answered(watch, tick), attempt=attempt)
     return _checked(book, rules.noted(after, attempt), fact, moment)
 
 
-def _after(watch: Watch, course: rules.Course, tick: Tick, moment: Moment) -> Watch:
+@service.timer("advice", keys=_watch_of, observe=look_for_advice)
+def advice_looked(tick: Tick, book: Book, moment: Moment) -> Fate:
+    """Judge a look at the other records that mail wants, state the advice, and set the next."""
+    watch = book.get(WATCHES, (tick.key, "advice"))
+    if watch is None:
+        return Done()
+    observation: MailObservation = tick.observation
+    items = advice.advise(observation, LOOKOUT.mail, known_for=moment.now - (watch.proven_at or moment.now))
+    course = rules.advice_course(is_complete=not advice.could_not_ask(items))
+    after = _after(watch, course, "", watch.zone, tick, moment)
+    given = mail_advice(items, observation, tick.started_at, after.next_due_at)
+    fact = AdviceChecked(domain_id=UUID(tick.key), domain=watch.domain, requests=_answered(watch, tick), advice=given)
+    return _checked(book, rules.noted(after, given), fact, moment)
+
+
+def _zone(watch: Watch, observation: TxtObservation | MxObservation, tick: Tick) -> ZoneSeen:
+    serial, servers = evidence.zone_serial(observation), evidence.name_servers(observation)
+    return rules.remembered(watch.zone, serial, servers, tick.started_at)
+
+
+def _expected(watch: Watch, observation: TxtObservation, book: Book) -> ExpectedTxt:
+    token, *old_tokens = (read_token(value).token for value in (watch.record_value, *watch.old_values))
+    holders = {seen: book.get(HOLDERS, f"{PREFIX}{seen}") or () for seen in seen_tokens(observation)}
+    own = [(seen, domain) for seen, found in holders.items() for account, domain in found if account == watch.account]
+    others = tuple(seen for seen, found in holders.items() if found and seen not in dict(own))
+    return ExpectedTxt(
+        name=watch.record_name,
+        tokens=(token,),
+        old_tokens=tuple(old_tokens),
+        others_tokens=others,
+        own_tokens=tuple((seen, domain) for seen, domain in own if domain != watch.domain),
+    )
+
+
+def _after(watch: Watch, course: rules.Course, code: str, zone: ZoneSeen, tick: Tick, moment: Moment) -> Watch:
     deep = bool(tick.payload.get("deep"))
     dice = moment.random_bytes(DICE_BYTES)
-    return rules.looked(watch, course, begun_at=tick.started_at, deep=deep, now=moment.now, dice=dice)
+    return rules.looked(
+        watch, course, begun_at=tick.started_at, deep=deep, now=moment.now, dice=dice, code=code, zone=zone
+    )
 
 
 def _answered(watch: Watch, tick: Tick) -> tuple[UUID, ...]:
     return rules.answered(watch, tick.started_at)
 
 
-def _checked(book: Book, watch: Watch, fact: TxtChecked | MxChecked, moment: Moment) -> Done:
+def _checked(book: Book, watch: Watch, fact: TxtChecked | MxChecked | AdviceChecked, moment: Moment) -> Done:
     book.put(WATCHES, (watch.domain_id, watch.facet), watch)
     return Done(says=(Say(fact, key=watch.domain_id, revision=watch.revision),), timings=_timings(watch, moment))
 
@@ -157,59 +232,15 @@ def _timings(watch: Watch, moment: Moment) -> tuple[Timing, ...]:
     payload = {
         "domain": watch.domain,
         "name": watch.record_name,
+        "value": watch.record_value,
+        "proven": watch.proven_at is not None,
+        "seen_servers": (*watch.zone.servers, *watch.zone.former_servers),
         "deep": rules.wants_deep_look(watch),
         "sibling": moment.random_bytes(SIBLING_BYTES).hex(),
+        "insistent": bool(watch.waiting),
     }
-    return (At(watch.facet, watch.domain_id, watch.next_due_at, watch.account, payload),)
-
-
-# --- diagnoses as the contract words them -----------------------------------------------------------------------
-
-
-def _expected(watch: Watch) -> ExpectedTxt:
-    token, *old_tokens = (read_token(value).token for value in (watch.record_value, *watch.old_values))
-    return ExpectedTxt(name=watch.record_name, tokens=(token,), old_tokens=tuple(old_tokens))
-
-
-def _attempt(found: Diagnosis, watch: Watch, after: Watch, tick: Tick, elapsed_ms: float) -> Attempt:
-    return Attempt(
-        kind=found.kind,
-        code=found.code,
-        text=Text(de=found.text_de, en=found.text_en),
-        expected_name=watch.record_name,
-        expected_value=watch.record_value,
-        seen=found.seen,
-        notes=found.notes,
-        asked=_asked(found),
-        checked_at=tick.started_at,
-        elapsed_ms=round(elapsed_ms),
-        next_check_at=after.next_due_at,
-    )
-
-
-def _mx_attempt(found: MxDiagnosis, after: Watch, tick: Tick, elapsed_ms: float) -> MxAttempt:
-    return MxAttempt(
-        state=found.state,
-        code=found.code,
-        text=Text(de=found.text_de, en=found.text_en),
-        expected=_mx_records(found.expected),
-        seen=_mx_records(found.seen),
-        asked=_asked(found),
-        checked_at=tick.started_at,
-        elapsed_ms=round(elapsed_ms),
-        next_check_at=after.next_due_at,
-    )
-
-
-def _asked(found: Diagnosis | MxDiagnosis) -> tuple[Asked, ...]:
-    return tuple(
-        Asked(name=one.name, type=one.type, server=one.server, address=one.address, answer=one.answer)
-        for one in found.asked
-    )
-
-
-def _mx_records(records: Iterable[mx.MxRecord]) -> tuple[MxRecord, ...]:
-    return tuple(MxRecord(preference=record.preference, host=record.host) for record in records)
+    urgent = bool(watch.waiting)
+    return (At(watch.facet, watch.domain_id, watch.next_due_at, watch.account, payload, urgent),)
 
 
 # --- questions --------------------------------------------------------------------------------------------------
@@ -219,4 +250,9 @@ def _mx_records(records: Iterable[mx.MxRecord]) -> tuple[MxRecord, ...]:
 async def answer_attempts(conn: Conn, account: str, ask: AskAttempts) -> AttemptsAnswer:
     """Show what was looked for and seen lately."""
     recent = await store.read_recent(conn, account, ask.domain)
-    return AttemptsAnswer(txt=recent.get("txt", ())[: ask.limit], mx=recent.get("mx", ())[: ask.limit])
+    given = recent.get("advice", ())
+    return AttemptsAnswer(
+        txt=recent.get("txt", ())[: ask.limit],
+        mx=recent.get("mx", ())[: ask.limit],
+        advice=given[0] if given else None,
+    )

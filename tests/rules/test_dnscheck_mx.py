@@ -121,7 +121,7 @@ THERE = said("answer", "192.0.2.25", name="mx.b.example", rdtype="A")
         ((target("mx.a.example", ALIAS),), ("broken", "target_is_alias")),
         ((target("mx.a.example", GONE),), ("broken", "target_broken")),
         ((target("mx.a.example", *EMPTY),), ("broken", "target_broken")),
-        ((target("mx.a.example", state="not_registered"),), ("broken", "target_broken")),
+        ((target("mx.a.example", state="not_registered"),), ("broken", "target_dangling")),
         ((target("mx.a.example", EMPTY[0]),), ("foreign", "foreign")),
         ((target("mx.a.example", said("timeout", rdtype="A")),), ("foreign", "foreign")),
         ((target("mx.a.example", state="could_not_ask"),), ("foreign", "foreign")),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.base import Text
-from contracts.dnscheck_v1 import Attempt, WatchDomain
+from contracts.dnscheck_v1 import Attempt, MailAdvice, WatchDomain
 from services.dnscheck import rules
 from services.dnscheck.rules import DAY, HOUR, LIFE, LONGEST, MAX_RECENT, SHORTEST, SHORTEST_GAP, WEEK, Watch
 
@@ -20,7 +20,11 @@ MINUTE = timedelta(minutes=1)
 
 
 def ordered(facet="txt", *, request: int | None = None, at: datetime = START, watch: Watch | None = None) -> Watch:
-    order = WatchDomain(
+    return rules.ordered(watch, order_of(facet, request), "nordwind", at)
+
+
+def order_of(facet: str, request: int | None = None) -> WatchDomain:
+    return WatchDomain(
         domain_id=UUID(int=1),
         domain="nordwind-segel.de",
         facet=facet,
@@ -28,7 +32,6 @@ def ordered(facet="txt", *, request: int | None = None, at: datetime = START, wa
         record_value="token=x",
         request_id=UUID(int=request) if request else None,
     )
-    return rules.ordered(watch, order, "nordwind", at)
 
 
 def looked(watch: Watch, course="not_yet", *, at: datetime | None = None, deep=False, dice=MIDDLE) -> Watch:
@@ -117,8 +120,8 @@ def test_wrong_mx_records_are_looked_at_hourly_for_a_day_then_daily():
     assert found[-1] == DAY
 
 
-def test_right_mx_records_are_looked_at_daily_for_a_week_then_weekly():
-    assert waits(ordered("mx"), *["confirmed"] * 9) == [*[DAY] * 7, WEEK, WEEK]
+def test_right_mx_records_are_looked_at_after_an_hour_then_daily_for_a_week_then_weekly():
+    assert waits(ordered("mx"), *["confirmed"] * 10) == [HOUR, *[DAY] * 7, WEEK, WEEK]
 
 
 def test_a_request_is_due_at_once_and_makes_the_watch_young():
@@ -163,8 +166,8 @@ def test_a_look_for_somebody_who_waits_searches_the_wrong_places():
 
 def test_a_fault_that_only_a_deep_look_sees_is_looked_for_deeply_again():
     watch = replace(looked(ordered(), deep=True), looks=3)
-    assert not rules.wants_deep_look(rules.noted(watch, attempt("not_yet")))
-    assert rules.wants_deep_look(rules.noted(watch, attempt("name_doubled")))
+    assert not rules.wants_deep_look(replace(watch, code="not_yet"))
+    assert rules.wants_deep_look(replace(watch, code="name_doubled"))
 
 
 def test_only_the_latest_looks_are_kept():
@@ -173,3 +176,37 @@ def test_only_the_latest_looks_are_kept():
         watch = rules.noted(watch, attempt(at=START + number * MINUTE))
     assert len(watch.recent) == MAX_RECENT
     assert watch.recent[0].checked_at == START + (MAX_RECENT + 4) * MINUTE
+
+
+# --- advice -------------------------------------------------------------------------------------------------------
+
+
+def test_advice_is_looked_for_weekly_give_or_take_a_day():
+    assert waits(ordered("advice"), "confirmed", "confirmed") == [WEEK, WEEK]
+    first = ordered("advice")
+    for dice, wait in ((LOW, WEEK - DAY), (HIGH, WEEK + DAY)):
+        due = looked(first, "confirmed", dice=dice).next_due_at
+        assert due is not None
+        assert abs(due - START - wait) < timedelta(seconds=1)
+
+
+def test_what_could_not_be_asked_for_advice_is_asked_again_sooner_and_never_given_up():
+    found = waits(ordered("advice"), *["could_not_ask"] * 8, "confirmed", "could_not_ask")
+    assert found == [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY, DAY, DAY, WEEK, HOUR]
+
+
+def test_a_request_for_advice_is_answered_at_once_and_by_a_look_of_its_own():
+    watch = ordered("advice", request=1)
+    assert watch.next_due_at == START
+    assert rules.answered(watch, START) == (UUID(int=1),)
+    assert not rules.wants_deep_look(watch)  # there is but one kind of look
+
+
+def test_who_asks_for_advice_again_waits_a_moment():
+    watch = rules.noted(ordered("advice"), MailAdvice(items=(), checked_at=START, elapsed_ms=1))
+    assert rules.ordered(watch, order_of("advice"), "nordwind", START).next_due_at == START + SHORTEST_GAP
+
+
+@pytest.mark.parametrize(("is_complete", "course"), [(True, "confirmed"), (False, "could_not_ask")])
+def test_advice_is_complete_or_not_whatever_it_says(is_complete: bool, course: str):
+    assert rules.advice_course(is_complete=is_complete) == course

@@ -14,8 +14,11 @@ from contracts.billing_v1 import AcceptedClaim, AccountStanding
 from contracts.dnscheck_v1 import AskAttempts, UnwatchDomain, WatchDomain
 from contracts.domain_v1 import AskDomain, CheckMx, ClaimDomain, ValidateDomain
 from deploy.devstack.demodns import DemoDns
-from services.dnscheck.app import DnscheckSettings, is_registry, service
+from deploy.devstack.stack import UNRESTRAINED
+from services.dnscheck.app import service
 from services.dnscheck.findings.mx import ExpectedMx
+from services.dnscheck.rules import MAX_RECENT
+from services.dnscheck.settings import DnscheckSettings, is_registry
 from services.domain.app import service as domain_service
 
 LANES = 4  # dnscheck hears no facts
@@ -44,6 +47,8 @@ async def dnscheck(bus, dns) -> AsyncIterator[None]:
         environment.setenv("POSTKONTOR_DNS_PORT", str(dns.port))
         environment.setenv("POSTKONTOR_DNS_ALLOW_NETWORKS", "127.0.0.0/8")
         environment.setenv("POSTKONTOR_DNS_TIMEOUTS_SECONDS", "0.2,0.2,0.4")
+        for name, value in UNRESTRAINED.items():
+            environment.setenv(name, value)
         started = await bus.start(service)
     await bus.owns_all(started, lanes=LANES)
     yield
@@ -167,6 +172,24 @@ async def test_the_latest_looks_can_be_asked_for(bus, name):
     assert (await bus.ask("suedwind", AskAttempts(domain=name))).txt == ()
 
 
+async def test_the_latest_looks_are_kept_and_no_more(bus, dns, name):
+    domain_id = uuid4()
+    await bus.send(ACCOUNT, watch(name, domain_id))
+    [first] = await looks(bus, domain_id)
+    rows = await bus.fetch(
+        "UPDATE dnscheck.watch SET recent = (SELECT jsonb_agg(one) FROM"
+        " (SELECT recent->0 AS one FROM generate_series(1, $2)) AS many)"
+        " WHERE domain_id = $1 RETURNING jsonb_array_length(recent)",
+        domain_id, MAX_RECENT,
+    )  # fmt: skip
+    assert rows[0][0] == MAX_RECENT
+    dns.set_records(name, LABEL, "TXT", [f"token={TOKEN}"])
+    await bus.send(ACCOUNT, watch(name, domain_id, request_id=uuid4()))
+    *_, latest = await looks(bus, domain_id, at_least=2)
+    answer = await bus.ask(ACCOUNT, AskAttempts(domain=name))
+    assert answer.txt == (latest.attempt, *[first.attempt] * (MAX_RECENT - 1))
+
+
 # --- with domain beside -------------------------------------------------------------------------------------------
 
 
@@ -217,6 +240,14 @@ def test_lists_are_written_with_commas(monkeypatch):
         DnscheckSettings()
 
 
+def test_rates_are_settings_and_above_zero(monkeypatch):
+    monkeypatch.setenv("POSTKONTOR_DNS_SERVER_RATE", "7.5")
+    assert DnscheckSettings().dns_server_rate == 7.5
+    monkeypatch.setenv("POSTKONTOR_DNS_SERVER_RATE", "0")
+    with pytest.raises(ValidationError):
+        DnscheckSettings()
+
+
 def test_registries_are_those_of_the_public_suffix_list():
     assert is_registry("de")
     assert is_registry("co.uk")
@@ -232,6 +263,9 @@ BAD = [
     ("course_known", {"course": "fine"}),
     ("looks_count_up", {"looks": -1, "streak": 0}),
     ("streak_is_within_looks", {"streak": 3}),
+    ("silences_are_looks", {"silences": 3}),
+    ("counts_of_haste_are_not_negative", {"haste": -1}),
+    ("zone_is_bounded", {"zone": f'["{"x" * 20_000}"]'}),
     ("proof_has_a_record", {"record_value": ""}),
     ("who_waits_is_due", {"waiting": '[{"request_id": "x"}]', "next_due_at": None}),
     ("recent_is_bounded", {"recent": f"[{','.join('0' * 11)}]"}),

@@ -55,7 +55,7 @@ async def test_records_set_by_update_are_seen_at_once(demo: DemoDns, resolver: R
         (["10 192.0.2.25."], ("broken", "ip_address")),
         (["10 mx1.postkontor.example"], ("broken", "name_doubled")),
         (["10 mail"], ("broken", "target_broken")),
-        ([*OURS, "30 mx.gibt-es-nicht.de."], ("broken", "target_broken")),
+        ([*OURS, "30 mx.gibt-es-nicht.de."], ("broken", "target_dangling")),
         (["10 leer"], ("broken", "target_broken")),
         (["10 zweitname"], ("broken", "target_is_alias")),
         ([*OURS, "30 zweitname"], ("broken", "target_is_alias")),
@@ -91,9 +91,9 @@ async def test_without_mx_record_mail_goes_to_the_domains_own_address(
 
 
 async def test_an_alias_at_the_domain_itself_leaves_no_room_for_mx_records(
-    demo: DemoDns, resolver: Resolver, domain: str
+    faulty: DemoDns, resolver: Resolver, domain: str
 ):
-    demo.set_records(domain, "@", "CNAME", ["shop.example."])
+    faulty.set_records(domain, "@", "CNAME", ["shop.example."])
     diagnosis = await look(resolver, domain)
     assert (diagnosis.state, diagnosis.code) == ("broken", "apex_alias")
 
@@ -124,22 +124,22 @@ async def test_an_unregistered_domain_has_no_mx_records_for_that_reason(resolver
     ],
 )
 async def test_what_could_not_be_asked_is_unknown(
-    demo: DemoDns, resolver: Resolver, domain: str, fault: Fault, code: str
+    faulty: DemoDns, resolver: Resolver, domain: str, fault: Fault, code: str
 ):
-    demo.set_records(domain, "@", "MX", OURS)
+    faulty.set_records(domain, "@", "MX", OURS)
     for address in ZONE_ADDRESSES:
-        demo.set_fault(address, domain, fault)
+        faulty.set_fault(address, domain, fault)
     diagnosis = await look(resolver, domain)
     assert (diagnosis.state, diagnosis.code) == ("unknown", code)
 
 
 async def test_a_foreign_host_that_could_not_be_asked_for_is_not_called_broken(
-    demo: DemoDns, resolver: Resolver, domain: str
+    faulty: DemoDns, resolver: Resolver, domain: str
 ):
     provider = f"fremd-{domain.partition('.')[0]}.com"
-    demo.add_zone(provider)
-    demo.set_records(domain, "@", "MX", [f"10 mx.{provider}."])
+    faulty.add_zone(provider)
+    faulty.set_records(domain, "@", "MX", [f"10 mx.{provider}."])
     assert (await look(resolver, domain)).code == "target_broken"
     for address in ZONE_ADDRESSES:
-        demo.set_fault(address, provider, "servfail")
+        faulty.set_fault(address, provider, "servfail")
     assert (await look(resolver, domain)).code == "foreign"

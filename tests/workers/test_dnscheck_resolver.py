@@ -24,6 +24,7 @@ from deploy.devstack import dnsupdate
 from deploy.devstack.demodns import TLD_ADDRESS, ZONE_ADDRESSES, DemoDns, Fault
 from services.dnscheck.asking.addresses import may_send_to
 from services.dnscheck.asking.resolver import Resolver
+from services.dnscheck.asking.turns import RESTS
 from services.dnscheck.findings.diagnosis import Diagnosis, diagnose_txt
 from services.dnscheck.findings.proof import ExpectedTxt
 
@@ -72,11 +73,14 @@ async def test_record_added_by_update_is_seen_at_once(demo: DemoDns, resolver: R
     assert (await look(resolver, domain)).code == "domain_not_registered"
 
 
-async def test_warm_proof_asks_each_server_once_and_takes_no_time(demo: DemoDns, resolver: Resolver, domain: str):
+async def test_warm_proof_asks_registry_and_servers_once_and_takes_no_time(
+    demo: DemoDns, resolver: Resolver, domain: str
+):
     demo.set_records(domain, LABEL, "TXT", [f"token={TOKEN}"])
     await look(resolver, domain)
     looks = [await resolver.observe_txt(domain, f"{LABEL}.{domain}") for _ in range(20)]
-    assert all(not seen.delegation.asked and len(seen.answers) == 2 and not seen.apex for seen in looks)
+    assert all([answer.kind for answer in seen.delegation.asked] == ["referral"] for seen in looks)
+    assert all(len(seen.answers) == 2 and not seen.apex for seen in looks)
     assert min(seen.elapsed_ms for seen in looks) < 10
 
 
@@ -210,6 +214,39 @@ async def test_servers_nobody_reads_are_unreachable(demo: DemoDns, resolver: Res
     assert (diagnosis.kind, diagnosis.code) == ("could_not_ask", "servers_unreachable")
 
 
+async def test_silent_servers_rest_until_somebody_waits_for_the_look(demo: DemoDns, domain: str):
+    name = f"{LABEL}.{domain}"
+    restrained = Resolver(
+        [demo.root_address], demo.port, ["127.0.0.0/8"], timeouts_seconds=(0.05, 0.05, 0.05), attempt_seconds=3.0
+    )
+    for address in ZONE_ADDRESSES:
+        demo.set_fault(address, domain, "drop")
+    for _ in range(2):
+        await restrained.observe_txt(domain, name)
+    for address in ZONE_ADDRESSES:
+        demo.set_fault(address, domain, None)
+    demo.set_records(domain, LABEL, "TXT", [f"token={TOKEN}"])
+    resting = await restrained.observe_txt(domain, name)
+    insisting = await restrained.observe_txt(domain, name, insistent=True)
+    afterwards = await restrained.observe_txt(domain, name)
+    restrained.close()
+    assert {(answer.kind, answer.note) for answer in resting.answers} == {("timeout", RESTS)}
+    assert {answer.values for answer in (*insisting.answers, *afterwards.answers)} == {(f"token={TOKEN}",)}
+
+
+async def test_deep_looks_for_both_facets_do_not_wait_for_turns(demo: DemoDns, domain: str):
+    demo.set_records(domain, "@", "MX", ["10 mx.elsewhere.example."])
+    restrained = Resolver([demo.root_address], demo.port, ["127.0.0.0/8"])
+    txt, mx = await asyncio.gather(
+        restrained.observe_txt(domain, f"{LABEL}.{domain}", deep=True, sibling="3f9a2b71c0d4e586"),
+        restrained.observe_mx(domain),
+    )
+    restrained.close()
+    assert txt.elsewhere
+    assert mx.targets
+    assert max(txt.elapsed_ms, mx.elapsed_ms) < 500  # a wait would be of 200 ms for each question above the burst
+
+
 async def test_closed_port_is_unreachable(demo: DemoDns, resolver: Resolver, domain: str, move_to_odd_server):
     move_to_odd_server(domain)
     assert (await look(resolver, domain)).code == "servers_unreachable"
@@ -218,7 +255,7 @@ async def test_closed_port_is_unreachable(demo: DemoDns, resolver: Resolver, dom
 async def test_private_addresses_get_no_packet(demo: DemoDns, domain: str):
     careful = Resolver([demo.root_address], demo.port)
     diagnosis = await look(careful, domain)
-    assert (diagnosis.kind, diagnosis.code) == ("could_not_ask", "servers_unreachable")
+    assert (diagnosis.kind, diagnosis.code) == ("could_not_ask", "root_unreachable")
     assert {asked.answer for asked in diagnosis.asked} == {"filtered: not a public address"}
 
 
@@ -327,6 +364,7 @@ async def test_zones_and_port_outlive_a_restart(tmp_path: Path):
     assert second.port == first.port
     resolver = Resolver([second.root_address], second.port, ["127.0.0.0/8"])
     assert (await look(resolver, "werft.de")).code == "verified"
+    resolver.close()
     await second.stop()
 
 

@@ -188,11 +188,11 @@ async def test_a_challenge_with_name_servers_that_are_not_there_could_not_be_ask
     ],
 )
 async def test_servers_in_trouble_are_told_apart(
-    demo: DemoDns, resolver: Resolver, domain: str, fault: Fault, code: str
+    faulty: DemoDns, resolver: Resolver, domain: str, fault: Fault, code: str
 ):
-    demo.set_records(domain, LABEL, "TXT", [VALUE])
+    faulty.set_records(domain, LABEL, "TXT", [VALUE])
     for address in ZONE_ADDRESSES:
-        demo.set_fault(address, domain, fault)
+        faulty.set_fault(address, domain, fault)
     diagnosis = await look(resolver, domain)
     assert (diagnosis.kind, diagnosis.code) == ("could_not_ask", code)
     assert f"ns1.{domain}" in diagnosis.text_de
@@ -209,8 +209,8 @@ async def test_a_server_without_tcp_at_all_is_blocked(
     assert (diagnosis.kind, diagnosis.code) == ("could_not_ask", "tcp_blocked")
 
 
-async def test_one_readable_no_counts_more_than_a_server_in_trouble(demo: DemoDns, resolver: Resolver, domain: str):
-    demo.set_fault(ZONE_ADDRESSES[0], domain, "malformed")
+async def test_one_readable_no_counts_more_than_a_server_in_trouble(faulty: DemoDns, resolver: Resolver, domain: str):
+    faulty.set_fault(ZONE_ADDRESSES[0], domain, "malformed")
     assert (await look(resolver, domain)).code == "not_yet"
 
 
@@ -245,13 +245,13 @@ async def test_a_name_with_records_in_the_registrys_own_zone_is_registered(demo:
 
 
 async def test_name_servers_whose_own_zone_is_silent_are_not_called_unresolvable(
-    demo: DemoDns, resolver: Resolver, domain: str
+    faulty: DemoDns, resolver: Resolver, domain: str
 ):
     provider = f"anbieter-{domain.partition('.')[0]}.com"
-    demo.add_zone(provider)
-    demo.set_records("de", f"{domain}.", "NS", [f"ns.{provider}."])
+    faulty.add_zone(provider)
+    faulty.set_records("de", f"{domain}.", "NS", [f"ns.{provider}."])
     for address in ZONE_ADDRESSES:
-        demo.set_fault(address, provider, "servfail")
+        faulty.set_fault(address, provider, "servfail")
     diagnosis = await look(resolver, domain)
     assert diagnosis.kind == "could_not_ask"
     assert diagnosis.code != "ns_unresolvable"

@@ -1,83 +1,74 @@
 """Asks one server one question, safely: retries, TCP where needed, spoofed answers waited past, private addresses left
-alone.
+alone, and no server asked harder than it should have to bear.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-import socket
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from time import monotonic
 
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rdatatype
+import dns.name
 from dns.message import Message
 from dns.name import Name
 from dns.rdatatype import RdataType
 
+from services.dnscheck.asking import wire
 from services.dnscheck.asking.addresses import IPNetwork, may_send_to
 from services.dnscheck.asking.budget import Budget
-from services.dnscheck.asking.replies import name_text, read_answer
-from services.dnscheck.observation import AnswerKind, NameServer, ServerAnswer
+from services.dnscheck.asking.dice import DICE
+from services.dnscheck.asking.replies import (
+    Received,
+    ServerTrouble,
+    judge,
+    name_text,
+    rcode_text,
+    rdtype_text,
+    receive,
+)
+from services.dnscheck.asking.restraint import Rates, Restraint
+from services.dnscheck.asking.sockets import Silence, Sockets
+from services.dnscheck.asking.turns import NO_TURN, Turn, Turns
+from services.dnscheck.asking.wire import Question
+from services.dnscheck.observation import NameServer, ServerAnswer
 
-EDNS_PAYLOAD = 1232  # never fragmented on its way (DNS flag day 2020)
-MAX_STRAYS = 64  # datagrams per try that are not our answer; a flood must not keep the loop busy
+MAX_KNOWN = 4096  # addresses and zones judged once
 
 OTHER_CASE = "question came back in another case"
 TCP_FAILED = "needs TCP, and TCP does not answer"
+NO_QUERY_LEFT = "no query was allowed any more"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerTrouble:
-    """Why a server gave nothing that could be read."""
-
-    kind: AnswerKind
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Reply:
     """One server's answer in both forms: what the diagnosis keeps, and the message the walk reads referrals from."""
 
-    answer: ServerAnswer
-    message: Message | None = None
+    __slots__ = ("_received", "answer")
+
+    def __init__(self, answer: ServerAnswer, received: Received | None = None) -> None:
+        self.answer = answer
+        self._received = received
+
+    @property
+    def message(self) -> Message | None:
+        """The whole message, where there was one that could be read."""
+        return self._received.message if self._received is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """A question as sent. A reply counts only when id and question come back octet for octet (mixed case: 0x20)."""
+@dataclass(slots=True)
+class _Asking:
+    """One question on its way through its tries."""
 
-    wire: bytes
-    question: bytes
-
-    @classmethod
-    def make(cls, name: Name, rdtype: RdataType, *, edns: bool = True, mixed_case: bool = True) -> _Query:
-        asked = _mixed_case(name) if mixed_case else name
-        edns_level, payload = (0, EDNS_PAYLOAD) if edns else (False, None)
-        message = dns.message.make_query(
-            asked, rdtype, flags=0, use_edns=edns_level, payload=payload, id=secrets.randbelow(65536)
-        )
-        wire = message.to_wire()
-        question_octets = sum(len(label) + 1 for label in asked.labels) + 4  # name, type, class
-        return cls(wire, wire[12 : 12 + question_octets])
-
-    def is_answered_by(self, wire: bytes) -> bool:
-        return self._header_fits(wire) and wire[12 : 12 + len(self.question)] == self.question
-
-    def comes_back_in_other_case(self, wire: bytes) -> bool:
-        echoed = wire[12 : 12 + len(self.question)]
-        return self._header_fits(wire) and echoed != self.question and echoed.lower() == self.question.lower()
-
-    def is_not_understood(self, wire: bytes) -> bool:
-        """A FORMERR without question: how servers that predate EDNS answer."""
-        return len(wire) >= 12 and wire[:2] == self.wire[:2] and wire[2] & 0x80 != 0 and wire[3] & 0xF == 1
-
-    def _header_fits(self, wire: bytes) -> bool:
-        return len(wire) >= 12 and wire[:2] == self.wire[:2] and wire[2] & 0xF8 == 0x80 and wire[4:6] == b"\x00\x01"
+    address: str
+    zone: bytes
+    name: Name
+    rdtype: RdataType
+    octets: bytes  # the name
+    budget: Budget
+    edns: bool = True
+    sent_at: float = 0.0  # first, after waiting for a turn
+    has_seen_servfail: bool = False
 
 
 class Asker:
@@ -90,13 +81,26 @@ class Asker:
         allow_networks: Sequence[IPNetwork],
         timeouts_seconds: Sequence[float],
         tcp_timeout_seconds: float,
-        in_flight: int,
+        rates: Rates,
+        is_registry: Callable[[str], bool],
     ) -> None:
+        """`is_registry` says of a zone's name that walks ask its servers for everybody's domains."""
+        allowed = tuple(allow_networks)
         self._port = port
-        self._allowed = tuple(allow_networks)
+        self._may_send_to = lru_cache(MAX_KNOWN)(lambda address: may_send_to(address, allowed))
         self._timeouts_seconds = tuple(timeouts_seconds)
         self._tcp_timeout_seconds = tcp_timeout_seconds
-        self._slots = asyncio.Semaphore(in_flight)  # one socket each: the process must not run out of descriptors
+        self._sockets = Sockets(port)
+        self._turns = Turns(rates, lru_cache(MAX_KNOWN)(lambda zone: zone == b"\x00" or is_registry(_zone_text(zone))))
+
+    @property
+    def restraint(self) -> Restraint:
+        """What is remembered of the servers that were asked."""
+        return self._turns.restraint
+
+    def close(self) -> None:
+        """Close the sockets; a later question opens new ones."""
+        self._sockets.close()
 
     async def ask(
         self,
@@ -113,119 +117,140 @@ class Asker:
 
         `tries` limits how often the question goes out, for a caller that has other servers to ask.
         """
-        timeouts = self._timeouts_seconds[:tries]
-        started = time.perf_counter()
-        blank = ServerAnswer(
-            server=server.host,
-            address=address,
-            name=name_text(name),
-            rdtype=dns.rdatatype.to_text(rdtype),
-            kind="timeout",
-        )
-        if not may_send_to(address, self._allowed):
-            return Reply(replace(blank, kind="filtered", note="not a public address"))
-        async with self._slots:
-            outcome = await self._try_until_answered(address, name, rdtype, timeouts, budget)
-        elapsed_ms = (time.perf_counter() - started) * 1000
+        if not self._may_send_to(address):
+            trouble = ServerTrouble("filtered", "not a public address")
+            return Reply(_troubled(server.host, address, name, rdtype, trouble, 0.0))
+        asking = _Asking(address, wire.name_octets(zone), name, rdtype, wire.name_octets(name), budget)
+        outcome = await self._try_until_answered(asking, self._timeouts_seconds[:tries])
+        elapsed_ms = (monotonic() - asking.sent_at) * 1000 if asking.sent_at else 0.0
         if isinstance(outcome, ServerTrouble):
-            return Reply(replace(blank, kind=outcome.kind, note=outcome.note, elapsed_ms=elapsed_ms))
-        return Reply(replace(read_answer(outcome, zone, name, rdtype, blank), elapsed_ms=elapsed_ms), outcome)
+            if outcome.note == NO_TURN or budget.remaining_seconds() <= 0:
+                budget.ran_out_of("time")
+            return Reply(_troubled(server.host, address, name, rdtype, outcome, elapsed_ms))
+        answer = judge(
+            outcome, server=server.host, address=address, zone=zone, name=name, rdtype=rdtype, elapsed_ms=elapsed_ms
+        )
+        return Reply(answer, outcome)
 
-    async def _try_until_answered(
-        self, address: str, name: Name, rdtype: RdataType, timeouts_seconds: Sequence[float], budget: Budget
-    ) -> Message | ServerTrouble:
-        trouble = ServerTrouble("timeout", "no query was allowed any more")
-        edns, other_case, servfail = True, 0, 0
-        for timeout_seconds in timeouts_seconds:
-            if not budget.take_query():
-                return trouble
-            seconds = min(timeout_seconds, budget.remaining_seconds())
-            # Two echoes in another case: a server that does not keep it. TCP protects that question instead.
-            query = _Query.make(name, rdtype, edns=edns, mixed_case=other_case < 2)
-            outcome = await (
-                self._udp(address, query, seconds) if other_case < 2 else self._tcp(address, query, budget)
-            )
-            if isinstance(outcome, Message) and outcome.flags & dns.flags.TC and other_case < 2:
-                outcome = await self._tcp(address, query, budget) if budget.take_query() else trouble
-                if isinstance(outcome, ServerTrouble) and outcome.note == TCP_FAILED:
-                    return replace(outcome, kind="truncated")  # TCP had its time; the datagram stays too small
+    async def _try_until_answered(self, asking: _Asking, timeouts_seconds: Sequence[float]) -> Received | ServerTrouble:
+        trouble: ServerTrouble | None = None
+        for number, seconds in enumerate(timeouts_seconds):
+            turn = self._turns.enter(asking.address, asking.zone, asking.budget)
+            if not isinstance(turn, (Turn, ServerTrouble)):
+                turn = await turn
+            if isinstance(turn, ServerTrouble):
+                return trouble or turn
+            try:
+                if not asking.budget.take_query():
+                    break
+                outcome = await self._try(turn, asking, seconds, is_first=number == 0)
+            finally:
+                self._turns.leave(turn)
             if isinstance(outcome, ServerTrouble):
+                if outcome.kind == "truncated":
+                    return outcome  # TCP had its time; the datagram stays too small
                 trouble = outcome
-                other_case += outcome.note == OTHER_CASE
-            elif outcome.rcode() in (dns.rcode.FORMERR, dns.rcode.NOTIMP) and edns:
-                edns = False
-            elif outcome.rcode() == dns.rcode.SERVFAIL and not servfail:
-                servfail += 1
-            else:
+            elif _is_final(outcome, asking):
                 return outcome
-            if isinstance(outcome, Message):
-                trouble = ServerTrouble("servfail", dns.rcode.to_text(outcome.rcode()))
-        return trouble
+            else:
+                trouble = ServerTrouble("servfail", rcode_text(outcome.seen.rcode))
+        return trouble or ServerTrouble("timeout", NO_QUERY_LEFT)
 
-    async def _udp(self, address: str, query: _Query, seconds: float) -> Message | ServerTrouble:
-        """Send one datagram and wait for its answer; whatever else arrives is noted and waited past."""
-        loop = asyncio.get_running_loop()
-        trouble = ServerTrouble("timeout", "")
-        try:
-            with _connected_socket(address, self._port) as sock:
-                async with asyncio.timeout(seconds):
-                    sock.send(query.wire)
-                    for _ in range(MAX_STRAYS):
-                        wire = await loop.sock_recv(sock, 65535)
-                        if query.is_answered_by(wire) or query.is_not_understood(wire):
-                            outcome = _parse(wire)
-                            if isinstance(outcome, Message):
-                                return outcome
-                            trouble = outcome
-                        elif query.comes_back_in_other_case(wire):
-                            trouble = ServerTrouble("malformed", OTHER_CASE)
-        except TimeoutError:
-            return trouble
-        except OSError as error:
-            return ServerTrouble("timeout", error.strerror or "unreachable")
-        return trouble
+    async def _try(self, turn: Turn, asking: _Asking, seconds: float, *, is_first: bool) -> Received | ServerTrouble:
+        """Send the question once: as a datagram, and over TCP where the reply or the server calls for it."""
+        server, budget, now = turn.server, asking.budget, monotonic()
+        asking.sent_at = asking.sent_at or now
+        if server.changes_case:
+            question = wire.question(asking.octets, asking.rdtype, edns=asking.edns, mixed_case=False)
+            return await self._tcp(question, asking)
+        question = wire.question(asking.octets, asking.rdtype, edns=asking.edns)
+        if is_first:
+            seconds = server.round_trip.first_try_seconds(seconds)
 
-    async def _tcp(self, address: str, query: _Query, budget: Budget) -> Message | ServerTrouble:
+        def read(octets: bytes) -> Received | str:
+            received = receive(octets, question, asking.name, asking.rdtype)
+            return received.note if isinstance(received, ServerTrouble) else received
+
+        seconds = min(seconds, budget.ends_at - now)
+        outcome = await self._sockets.exchange(asking.address, question, seconds, read, budget.loop)
+        if isinstance(outcome, Silence):
+            return self._trouble_of(turn, outcome)
+        server.other_cases = 0
+        server.round_trip.measured(monotonic() - now)
+        self._turns.restraint.heard(server, turn.pair)
+        if outcome.seen.flags & wire.TC:
+            return await self._over_tcp_instead(turn, question, asking, outcome)
+        return outcome
+
+    def _trouble_of(self, turn: Turn, silence: Silence) -> ServerTrouble:
+        """Note how the server behaved, and say what is wrong with it."""
+        if silence.is_other_case:
+            turn.server.other_cases += 1
+            return ServerTrouble("malformed", OTHER_CASE)
+        if silence.was_heard:
+            return ServerTrouble("malformed", silence.note)
+        self._turns.restraint.silent(turn.server, turn.pair, monotonic())
+        return ServerTrouble("timeout", silence.note)
+
+    async def _over_tcp_instead(
+        self, turn: Turn, question: Question, asking: _Asking, truncated: Received
+    ) -> Received | ServerTrouble:
+        if not asking.budget.take_query():
+            return ServerTrouble("timeout", NO_QUERY_LEFT)
+        over_tcp = await self._tcp(question, asking)
+        if isinstance(over_tcp, ServerTrouble):
+            return replace(over_tcp, kind="truncated") if over_tcp.note == TCP_FAILED else over_tcp
+        payload = wire.EDNS_PAYLOAD if asking.edns else wire.PLAIN_PAYLOAD
+        if not wire.has_answers(truncated.octets) and len(over_tcp.octets) <= payload:
+            turn.server.slow_down(monotonic())  # it would have fitted: response rate limiting
+        return over_tcp
+
+    async def _tcp(self, question: Question, asking: _Asking) -> Received | ServerTrouble:
+        query = DICE.roll(2) + question.after_id
         try:
-            async with asyncio.timeout(min(self._tcp_timeout_seconds, budget.remaining_seconds())):
-                reader, writer = await asyncio.open_connection(address, self._port)
+            async with asyncio.timeout(min(self._tcp_timeout_seconds, asking.budget.remaining_seconds())):
+                reader, writer = await asyncio.open_connection(asking.address, self._port)
                 try:
-                    writer.write(len(query.wire).to_bytes(2, "big") + query.wire)
-                    wire = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+                    writer.write(len(query).to_bytes(2, "big") + query)
+                    octets = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
                 finally:
                     writer.transport.abort()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             return ServerTrouble("timeout", TCP_FAILED)
-        return _parse(wire) if query.is_answered_by(wire) else ServerTrouble("malformed", "wrong answer over TCP")
+        if octets[:2] != query[:2] or not question.is_answered_by(octets):
+            return ServerTrouble("malformed", "wrong answer over TCP")
+        received = receive(octets, question, asking.name, asking.rdtype)
+        if isinstance(received, Received) and received.seen.flags & wire.TC:
+            return ServerTrouble("malformed", "truncated over TCP")  # in part it would be taken for a no
+        return received
 
 
-def _mixed_case(name: Name) -> Name:
-    bits = secrets.randbits(8 * 255)
-    labels: list[bytes] = []
-    for label in name.labels:
-        octets = bytearray(label.lower())
-        for index, octet in enumerate(octets):
-            if 97 <= octet <= 122 and bits & 1:
-                octets[index] = octet - 32
-            bits >>= 1
-        labels.append(bytes(octets))
-    return Name(labels)
+def _is_final(received: Received, asking: _Asking) -> bool:
+    """Whether an answer ends the question; what does not changes how it is asked again."""
+    rcode = received.seen.rcode
+    if rcode in (wire.FORMERR, wire.NOTIMP) and asking.edns:
+        asking.edns = False
+        return False
+    if rcode == wire.SERVFAIL and not asking.has_seen_servfail:
+        asking.has_seen_servfail = True
+        return False
+    return True
 
 
-def _connected_socket(address: str, port: int) -> socket.socket:
-    """A UDP socket on a random port that hears nobody but `address`; the kernel checks the source of every datagram."""
-    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        sock.connect((address, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
+def _troubled(
+    host: str, address: str, name: Name, rdtype: RdataType, trouble: ServerTrouble, elapsed_ms: float
+) -> ServerAnswer:
+    return ServerAnswer(
+        server=host,
+        address=address,
+        name=name_text(name),
+        rdtype=rdtype_text(rdtype),
+        kind=trouble.kind,
+        note=trouble.note,
+        elapsed_ms=elapsed_ms,
+    )
 
 
-def _parse(wire: bytes) -> Message | ServerTrouble:
-    try:
-        return dns.message.from_wire(wire, ignore_trailing=True)
-    except Exception as error:  # whatever a hostile server makes the parser stumble over is that server's trouble
-        return ServerTrouble("malformed", type(error).__name__)
+def _zone_text(octets: bytes) -> str:
+    """The name of a zone as text."""
+    return name_text(dns.name.from_wire(octets, 0)[0])

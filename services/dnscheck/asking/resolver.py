@@ -21,26 +21,30 @@ from dns.rdatatype import RdataType
 from services.dnscheck.asking.addresses import IPNetwork
 from services.dnscheck.asking.asker import Asker
 from services.dnscheck.asking.budget import Budget
+from services.dnscheck.asking.mailrecords import observe_mail
 from services.dnscheck.asking.replies import name_text
+from services.dnscheck.asking.restraint import DEFAULT_RATES, Rates
 from services.dnscheck.asking.walk import Walker
 from services.dnscheck.observation import (
     Delegation,
     Hop,
+    MailObservation,
     MxObservation,
     NameServer,
     ServerAnswer,
     TxtObservation,
     wrong_names,
 )
+from services.dnscheck.records import ExpectedMail
 
 MAX_STRANGERS = 4  # servers outside the delegation that are asked too
 MAX_TARGETS = 5  # mail servers looked at
+ONE_CLICK_LABEL = "_domainconnect"
 ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 MAX_CNAMES = 8  # more is a loop in practice
 ATTEMPT_SECONDS = 15.0
 TIMEOUTS_SECONDS = (0.8, 1.6, 3.2)  # per try: one lost datagram must not eat the attempt
 TCP_TIMEOUT_SECONDS = 5.0
-IN_FLIGHT = 500  # questions at a time over all attempts
 OTHER_TYPES = (
     dns.rdatatype.A,
     dns.rdatatype.MX,
@@ -67,47 +71,65 @@ class Resolver:
         attempt_seconds: float = ATTEMPT_SECONDS,
         is_registry: Callable[[str], bool] = is_top_level,
         ipv6: bool = False,
+        rates: Rates = DEFAULT_RATES,
     ) -> None:
         """Start every walk at `root_servers`, all on `port`; `allow_networks` opens private networks for tests.
 
         `is_registry` says of a zone that a name absent from it is not registered. Without `ipv6` only IPv4 is used.
+        `close` it when it has done its work: it holds sockets.
         """
         self._attempt_seconds = attempt_seconds
-        asker = Asker(
+        self._asker = Asker(
             port=port,
             allow_networks=[ipaddress.ip_network(network) for network in allow_networks],
             timeouts_seconds=timeouts_seconds,
             tcp_timeout_seconds=tcp_timeout_seconds,
-            in_flight=IN_FLIGHT,
+            rates=rates,
+            is_registry=is_registry,
         )
-        self._walker = Walker(asker, root_servers, is_registry=is_registry, ipv6=ipv6)
+        self._walker = Walker(self._asker, root_servers, is_registry=is_registry, ipv6=ipv6)
+
+    def close(self) -> None:
+        """Close the sockets; questions that are out hear silence."""
+        self._asker.close()
 
     async def observe_txt(
-        self, domain: str, challenge_name: str, *, deep: bool = False, sibling: str = ""
+        self,
+        domain: str,
+        challenge_name: str,
+        *,
+        deep: bool = False,
+        sibling: str = "",
+        seen_servers: Sequence[str] = (),
+        insistent: bool = False,
     ) -> TxtObservation:
         """Ask every server of the domain for the challenge; the domain's own name counts too where that is empty.
 
         `deep` also looks in the wrong places (wrong names, other record types, servers that only the zone itself names)
         and at every server's SOA serial; with `sibling`, a label that nobody can have made, also whether a wildcard
-        answers. Names are complete A-labels.
+        answers; and of `seen_servers`, in charge at earlier looks, at those that no longer are. `insistent`, because
+        somebody waits, also asks servers that are left alone for their silence, and uses nothing that other looks have
+        learned but registries. Names are complete A-labels.
         """
         started = time.perf_counter()
         apex, challenge = dns.name.from_text(domain), dns.name.from_text(challenge_name)
-        budget = self._budget()
+        budget = self._budget(insistent)
         delegation, delegated, answers = await self._ask_zone(apex, challenge, dns.rdatatype.TXT, budget)
         hops = await self._follow(challenge, answers, dns.rdatatype.TXT, budget)
         at_apex: tuple[ServerAnswer, ...] = ()
         elsewhere: tuple[ServerAnswer, ...] = ()
         beside: tuple[ServerAnswer, ...] = ()
         strangers: tuple[ServerAnswer, ...] = ()
+        one_click: tuple[ServerAnswer, ...] = ()
         if deep or not any(answer.values for answer in answers):
-            at_apex = await self._ask_all(delegation, apex, dns.rdatatype.TXT, budget)
+            at_apex = await self._ask_all(_without_silent(delegation, answers), apex, dns.rdatatype.TXT, budget)
         # A delegated challenge is answered by servers that know nothing of the names beside it.
         speaking = next((answer for answer in answers if answer.aa and delegated is None), None)
         if deep and speaking is not None:
             elsewhere = await self._look_elsewhere(delegation, apex, challenge, speaking, budget)
             beside = await self._look_beside(delegation, challenge, sibling, speaking, budget)
-            strangers = await self._ask_strangers(delegation, challenge, speaking, budget)
+            strangers = await self._ask_strangers(delegation, challenge, seen_servers, speaking, budget)
+            one_click = await self._ask_for_one_click(delegation, speaking, budget)
         if deep:
             answers = await self._with_serials(delegation, answers, budget)
         if not answers or any(answer.kind != "answer" for answer in answers):
@@ -123,17 +145,20 @@ class Resolver:
             sibling=beside,
             delegated=delegated,
             strangers=strangers,
+            domain_connect=one_click,
+            limits=tuple(budget.limits),
             elapsed_ms=(time.perf_counter() - started) * 1000,
         )
 
-    async def observe_mx(self, domain: str, ours: Iterable[str] = ()) -> MxObservation:
+    async def observe_mx(self, domain: str, ours: Iterable[str] = (), *, insistent: bool = False) -> MxObservation:
         """Ask every server of the domain for its MX records, and look at the hosts they name except `ours`.
 
-        Where there is no MX record, mail goes to the domain's own address: that is asked for too.
+        Where there is no MX record, mail goes to the domain's own address: that is asked for too. `insistent` is as for
+        the proof.
         """
         started = time.perf_counter()
         apex = dns.name.from_text(domain)
-        budget = self._budget()
+        budget = self._budget(insistent)
         delegation, _, answers = await self._ask_zone(apex, apex, dns.rdatatype.MX, budget)
         targets = await self._look_at_targets(answers, ours, budget)
         lacking = next((answer for answer in answers if answer.aa and answer.kind == "nodata"), None)
@@ -149,15 +174,22 @@ class Resolver:
             answers=answers,
             targets=targets,
             addresses=addresses,
+            limits=tuple(budget.limits),
             elapsed_ms=(time.perf_counter() - started) * 1000,
+        )
+
+    async def observe_mail(self, domain: str, expected: ExpectedMail, *, insistent: bool = False) -> MailObservation:
+        """Look at the records that mail wants beside MX; one server's word each, because this is advice."""
+        return await observe_mail(
+            self._walker, domain, expected, attempt_seconds=self._attempt_seconds, insistent=insistent
         )
 
     def forget(self, domain: str) -> None:
         """Drop the remembered delegation of `domain`; call it after every attempt that confirmed nothing."""
         self._walker.forget(dns.name.from_text(domain))
 
-    def _budget(self) -> Budget:
-        return Budget(ends_at=asyncio.get_running_loop().time() + self._attempt_seconds)
+    def _budget(self, insistent: bool) -> Budget:
+        return Budget(Budget.now() + self._attempt_seconds, insistent=insistent)
 
     async def _ask_zone(
         self, domain: Name, name: Name, rdtype: RdataType, budget: Budget
@@ -191,6 +223,8 @@ class Resolver:
             hops[target] = Hop(name=target, delegation=delegation, answers=found)
             known = {*hops, *pending, name_text(start)}
             pending += sorted({answer.cname for answer in found if answer.cname} - known)
+        if pending:
+            budget.ran_out_of("aliases")
         return tuple(hops.values())
 
     async def _look_elsewhere(
@@ -214,16 +248,33 @@ class Resolver:
         return await self._ask_one(delegation, [(name, rdtype) for rdtype in rdtypes], speaking, budget)
 
     async def _ask_strangers(
-        self, delegation: Delegation, challenge: Name, speaking: ServerAnswer, budget: Budget
+        self,
+        delegation: Delegation,
+        challenge: Name,
+        seen_before: Sequence[str],
+        speaking: ServerAnswer,
+        budget: Budget,
     ) -> tuple[ServerAnswer, ...]:
-        """Ask the servers that the zone names and its parent does not: a provider that was, or is to come."""
+        """Ask servers that are not in charge: those that were, and those that only the zone itself names."""
         zone = dns.name.from_text(delegation.zone)
         named = await self._ask_one(delegation, [(zone, dns.rdatatype.NS)], speaking, budget)
         known = {server.host for server in delegation.servers}
-        hosts = sorted({host for answer in named if answer.aa for host in answer.values} - known)[:MAX_STRANGERS]
+        others = sorted({host for answer in named if answer.aa for host in answer.values})
+        hosts = [host for host in dict.fromkeys((*seen_before, *others)) if host not in known][:MAX_STRANGERS]
         names = [name for host in hosts if (name := _name_of(host)) is not None]
         servers = await asyncio.gather(*(self._walker.name_server(name, budget) for name in names))
         return await self._walker.ask_all(servers, zone, challenge, dns.rdatatype.TXT, budget)
+
+    async def _ask_for_one_click(
+        self, delegation: Delegation, speaking: ServerAnswer, budget: Budget
+    ) -> tuple[ServerAnswer, ...]:
+        """Where the provider's Domain Connect API is: a TXT record, mostly behind an alias into the provider's zone."""
+        name = _name_of(f"{ONE_CLICK_LABEL}.{delegation.zone}")
+        if name is None:
+            return ()
+        answers = await self._ask_one(delegation, [(name, dns.rdatatype.TXT)], speaking, budget)
+        hops = await self._follow(name, answers, dns.rdatatype.TXT, budget)
+        return (*answers, *(answer for hop in hops for answer in hop.answers))
 
     async def _ask_one(
         self,
@@ -262,6 +313,16 @@ class Resolver:
             if answer.values
         }
         return tuple(replace(answer, serial=answer.serial or serials.get(answer.address)) for answer in answers)
+
+
+def _without_silent(delegation: Delegation, answers: Iterable[ServerAnswer]) -> Delegation:
+    """Leave out who did not answer at all: a dead server would take the same time again."""
+    silent = {answer.address for answer in answers if answer.kind == "timeout"}
+    servers = (
+        replace(server, addresses=tuple(address for address in server.addresses if address not in silent))
+        for server in delegation.servers
+    )
+    return replace(delegation, servers=tuple(servers))
 
 
 def _name_of(text: str) -> Name | None:

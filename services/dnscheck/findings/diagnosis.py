@@ -5,22 +5,30 @@ Pure: no driver, clock or randomness. Only an authoritative answer is a no; sile
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal, get_args
 
 from services.dnscheck.findings.evidence import (
     ADVISED_TTL_SECONDS,
+    MAX_ASKED,
     Asked,
     bounded,
     evidence_of,
     listed,
+    name_servers,
+    safe,
     shared_words,
     trouble_of,
 )
 from services.dnscheck.findings.explanation import Reason, explain_no, txt_values
 from services.dnscheck.findings.proof import PREFIX, ExpectedTxt, carries_proof, read_token
+from services.dnscheck.findings.providers import provider_of
+from services.dnscheck.findings.remarks import Remark, appended, stale_remark, trap_remark, zone_remark
 from services.dnscheck.findings.sentences import SHARED_TEXTS, TXT_TEXTS, Code, Trouble
-from services.dnscheck.observation import NOES, ServerAnswer, TxtObservation
+from services.dnscheck.findings.witness import Dnssec, dnssec_of, doubt_of, is_stale, stale_seconds
+from services.dnscheck.observation import NOES, ServerAnswer, TxtObservation, ZoneSeen
 
 Kind = Literal["confirmed", "not_yet", "could_not_ask"]
 
@@ -37,32 +45,51 @@ class Diagnosis:
     text_en: str
     text_de: str
     notes: tuple[str, ...] = ()  # what was accepted although it was not as asked for: at_apex, value_quoted ...
+    dnssec: Dnssec = "unchecked"
 
 
-def diagnose_txt(observation: TxtObservation, expected: ExpectedTxt) -> Diagnosis:
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What is known besides one look: what looks saw of the zone up to this one, and the time of this one.
+
+    `remembered_seconds` is how long others may remember a no, where the look before was one.
+    """
+
+    zone: ZoneSeen
+    now: datetime
+    remembered_seconds: int | None = None
+
+
+def diagnose_txt(observation: TxtObservation, expected: ExpectedTxt, background: Background | None = None) -> Diagnosis:
     """Judge one look at the proof.
 
-    Confirmed takes the token at two server addresses, or at the only one, and no server that denies it.
+    Confirmed takes the token at two server addresses, or at the only one, no server that denies it, and nobody who was
+    asked besides that has something against it.
     """
+    reason = _reason(observation, expected)
+    return _report(observation, expected, reason, _remarks(observation, expected, reason, background))
+
+
+def _reason(observation: TxtObservation, expected: ExpectedTxt) -> Reason:
     verdicts = [_verdict(answer, observation, expected) for answer in observation.answers]
     askable = sum(answer.kind != "filtered" for answer in observation.answers)
     yes, no = verdicts.count("yes"), verdicts.count("no")
     if observation.delegation.state == "not_registered":
-        return _report(observation, expected, Reason("domain_not_registered"))
+        return Reason("domain_not_registered")
     if yes and not no and yes >= min(2, askable):
-        return _report(observation, expected, Reason("verified", _wanted_values(observation, expected)))
+        seen = _wanted_values(observation, expected)
+        doubt = doubt_of(observation, expected)
+        return Reason("verified", seen) if doubt is None else replace(doubt, seen=seen)
     if yes and no:
-        return _report(observation, expected, Reason("partial", bounded(txt_values(observation))))
-    if no:
-        return _report(observation, expected, explain_no(observation, expected))
-    return _report(observation, expected, Reason(trouble_of(observation)))
+        return Reason("partial", bounded(txt_values(observation)))
+    return explain_no(observation, expected) if no else Reason(trouble_of(observation))
 
 
 def kind_of(code: Code) -> Kind:
     """Return whether a code is a yes, a no, or nobody's word."""
     if code == "verified":
         return "confirmed"
-    return "could_not_ask" if code in get_args(Trouble) else "not_yet"
+    return "could_not_ask" if code == "not_corroborated" or code in get_args(Trouble) else "not_yet"
 
 
 Verdict = Literal["yes", "no", "silent"]
@@ -93,7 +120,25 @@ def _verdict_of_chain(
     return "yes" if verdicts and verdicts.count("yes") >= min(2, len(verdicts)) else "silent"
 
 
-def _report(observation: TxtObservation, expected: ExpectedTxt, reason: Reason) -> Diagnosis:
+def _remarks(
+    observation: TxtObservation, expected: ExpectedTxt, reason: Reason, background: Background | None
+) -> list[Remark | None]:
+    """What is worth saying besides: what the zone shows, what the provider's form wants, how long others remember."""
+    provider = provider_of(name_servers(observation))
+    label, value = _label(observation, expected), f"{PREFIX}{expected.tokens[0]}"
+    remarks = [trap_remark(provider, reason.code, label=label, value=value)]
+    if reason.code == "not_yet" and background is not None:
+        remarks.append(zone_remark(background.zone, background.now))
+    if reason.code == "verified" and is_stale(observation, expected):
+        remarks.append(stale_remark(stale_seconds(observation)))
+    elif reason.code == "verified" and background is not None and observation.corroboration is None:
+        remarks.append(stale_remark(background.remembered_seconds))
+    return remarks
+
+
+def _report(
+    observation: TxtObservation, expected: ExpectedTxt, reason: Reason, remarks: list[Remark | None]
+) -> Diagnosis:
     value = f"{PREFIX}{expected.tokens[0]}"
     words = shared_words(observation) | {
         "name": expected.name,
@@ -101,20 +146,24 @@ def _report(observation: TxtObservation, expected: ExpectedTxt, reason: Reason) 
         "value": value,
         "first": reason.seen[0] if reason.seen else "-",
         "seen": ", ".join(reason.seen),
+        "why": "",
         "having": listed(_servers(observation, expected, "yes")),
         "lacking": listed(_servers(observation, expected, "no")),
+        "lagging_en": listed(_lagging(observation, expected, "serial")),
+        "lagging_de": listed(_lagging(observation, expected, "Seriennummer")),
         **reason.words,
     }
     text_en, text_de = TXT_TEXTS.get(reason.code) or SHARED_TEXTS[reason.code]
     return Diagnosis(
         kind=kind_of(reason.code),
         code=reason.code,
-        asked=evidence_of(_all_answers(observation)),
+        asked=_asked(observation),
         seen=reason.seen,
         expected=(f'{expected.name}. {ADVISED_TTL_SECONDS} IN TXT "{value}"',),
-        text_en=text_en.format_map(words),
-        text_de=text_de.format_map(words),
+        text_en=appended(text_en.format_map(words), remarks, 0),
+        text_de=appended(text_de.format_map(words), remarks, 1),
         notes=_notes(observation, expected) if reason.code == "verified" else (),
+        dnssec=dnssec_of(observation, expected),
     )
 
 
@@ -129,10 +178,27 @@ def _all_answers(observation: TxtObservation) -> tuple[ServerAnswer, ...]:
     """Every answer, those that decide first."""
     followed = [answer for hop in observation.hops for answer in (*hop.delegation.asked, *hop.answers)]
     delegated = observation.delegated.asked if observation.delegated else ()
-    searched = (*observation.strangers, *observation.elsewhere, *observation.sibling)
+    searched = (*observation.strangers, *observation.elsewhere, *observation.sibling, *observation.domain_connect)
     return (
-        *observation.answers, *followed, *observation.apex, *searched, *delegated, *observation.delegation.asked,
+        *observation.answers, *_public(observation), *followed, *observation.apex, *searched, *delegated,
+        *observation.delegation.asked,
     )  # fmt: skip
+
+
+def _asked(observation: TxtObservation) -> tuple[Asked, ...]:
+    sites = tuple(
+        Asked(observation.name, "TXT", f"site {view.site}", "", safe(f"{view.verdict} {view.evidence}".strip()))
+        for view in (observation.corroboration.sites if observation.corroboration else ())
+    )
+    return (*sites, *evidence_of(_all_answers(observation)))[:MAX_ASKED]
+
+
+def _public(observation: TxtObservation) -> Iterable[ServerAnswer]:
+    public = observation.corroboration.public if observation.corroboration else None
+    if public is not None:
+        yield public.checked
+        if public.unchecked is not None:
+            yield replace(public.unchecked, note="without validation")
 
 
 def _wanted_values(observation: TxtObservation, expected: ExpectedTxt) -> tuple[str, ...]:
@@ -142,6 +208,11 @@ def _wanted_values(observation: TxtObservation, expected: ExpectedTxt) -> tuple[
 
 
 def _notes(observation: TxtObservation, expected: ExpectedTxt) -> tuple[str, ...]:
+    stale = ("recursive_stale",) if is_stale(observation, expected) else ()
+    return (*_value_notes(observation, expected), *stale)
+
+
+def _value_notes(observation: TxtObservation, expected: ExpectedTxt) -> tuple[str, ...]:
     tokens = [read_token(value) for value in txt_values(observation)]
     matches = [token for token in tokens if token.token in expected.tokens]
     if not matches:
@@ -153,3 +224,12 @@ def _notes(observation: TxtObservation, expected: ExpectedTxt) -> tuple[str, ...
 
 def _servers(observation: TxtObservation, expected: ExpectedTxt, verdict: Verdict) -> list[str]:
     return [answer.server for answer in observation.answers if _verdict(answer, observation, expected) == verdict]
+
+
+def _lagging(observation: TxtObservation, expected: ExpectedTxt, word: str) -> list[str]:
+    """The servers that deny the proof, with the serials of their zone: the older one lags."""
+    return [
+        f"{answer.server} ({word} {answer.serial})" if answer.serial is not None else answer.server
+        for answer in observation.answers
+        if _verdict(answer, observation, expected) == "no"
+    ]

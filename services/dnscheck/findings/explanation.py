@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from services.dnscheck.findings.evidence import bounded
-from services.dnscheck.findings.proof import PREFIX, ExpectedTxt, carries_proof, read_token
+from contracts.values import domain_for_people
+from services.dnscheck.findings.evidence import bounded, listed
+from services.dnscheck.findings.proof import PREFIX, ExpectedTxt, carries_proof, looks_like_token, read_token
+from services.dnscheck.findings.providers import provider_of
 from services.dnscheck.findings.sentences import Code
 from services.dnscheck.observation import NOES, Hop, ServerAnswer, TxtObservation, wrong_names
 
+MAX_TOKENS = 10  # looked up among those of other accounts
 SHORTEST_START = 8  # characters of a value that show where it came from; fewer may be chance
 
 
@@ -20,6 +23,12 @@ class Reason:
     code: Code
     seen: tuple[str, ...] = ()
     words: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def seen_tokens(observation: TxtObservation) -> tuple[str, ...]:
+    """Return what was seen and may be a token of somebody, the first few."""
+    tokens = (read_token(value).token for value in (*txt_values(observation), *_at_apex(observation)))
+    return tuple(dict.fromkeys(token for token in tokens if looks_like_token(token)))[:MAX_TOKENS]
 
 
 def explain_no(observation: TxtObservation, expected: ExpectedTxt) -> Reason:
@@ -49,7 +58,15 @@ def _misplaced(observation: TxtObservation, expected: ExpectedTxt) -> Reason | N
 
 def _at_strangers(observation: TxtObservation, expected: ExpectedTxt) -> Reason | None:
     hosts = [answer.server for answer in observation.strangers if carries_proof(answer, expected)]
-    return Reason("wrong_provider", bounded(hosts)) if hosts else None
+    in_charge = [server.host for server in observation.delegation.servers]
+    words = {"there": with_provider(hosts), "in_charge": with_provider(in_charge)}
+    return Reason("wrong_provider", bounded(hosts), words) if hosts else None
+
+
+def with_provider(hosts: list[str]) -> str:
+    """Name the servers, and who runs them where that is certain."""
+    provider = provider_of(hosts)
+    return f"{listed(hosts)} ({provider.name})" if provider else listed(hosts)
 
 
 # -- another value in the right place
@@ -60,6 +77,25 @@ def _earlier_token(observation: TxtObservation, expected: ExpectedTxt) -> Reason
         if read_token(value).token in expected.old_tokens:
             return Reason("old_token", _seen_first(value, observation))
     return None
+
+
+def _others_token(observation: TxtObservation, expected: ExpectedTxt) -> Reason | None:
+    for value in (*txt_values(observation), *_at_apex(observation)):
+        if read_token(value).token in expected.others_tokens:
+            return Reason("other_account_token", _seen_first(value, observation))
+    return None
+
+
+def _own_other_token(observation: TxtObservation, expected: ExpectedTxt) -> Reason | None:
+    domains = dict(expected.own_tokens)
+    for value in (*txt_values(observation), *_at_apex(observation)):
+        if (other := domains.get(read_token(value).token)) is not None:
+            return Reason("other_domain_token", _seen_first(value, observation), {"other": domain_for_people(other)})
+    return None
+
+
+def _at_apex(observation: TxtObservation) -> list[str]:
+    return [value for answer in observation.apex if answer.aa for value in answer.values]
 
 
 def _truncated(observation: TxtObservation, expected: ExpectedTxt) -> Reason | None:
@@ -159,6 +195,8 @@ _FINDERS: tuple[Callable[[TxtObservation, ExpectedTxt], Reason | None], ...] = (
     _misplaced,
     _at_strangers,
     _earlier_token,
+    _own_other_token,
+    _others_token,
     _truncated,
     _with_extra_text,
     _wildcard,

@@ -13,10 +13,12 @@ from services.dnscheck.findings.evidence import (
     Asked,
     evidence_of,
     listed,
+    negative_ttl_seconds,
     safe,
     shared_words,
     trouble_of,
 )
+from services.dnscheck.findings.remarks import appended, remembered_remark
 from services.dnscheck.findings.sentences import MX_TEXTS, SHARED_TEXTS, MxCode, MxState
 from services.dnscheck.observation import NOES, Hop, MxObservation, ServerAnswer
 
@@ -84,6 +86,8 @@ _STATES: dict[MxCode, MxState] = {
     "name_doubled": "broken",
     "target_is_alias": "broken",
     "target_broken": "broken",
+    "target_dangling": "broken",
+    "localhost": "broken",
     "apex_alias": "broken",
 }
 
@@ -103,6 +107,8 @@ def _judge_hosts(preferences: dict[str, int], ours: dict[str, int], observation:
     foreign = preferences.keys() - ours.keys()
     if any(_is_address(host) for host in foreign):
         return "ip_address"
+    if any(host == "localhost" or host.endswith(".localhost") for host in foreign):
+        return "localhost"
     if any(host.removesuffix(f".{observation.domain}") in ours for host in foreign):
         return "name_doubled"
     if (fault := _fault_of(foreign, observation)) is not None:
@@ -119,8 +125,13 @@ def _judge_hosts(preferences: dict[str, int], ours: dict[str, int], observation:
 
 
 def _fault_of(foreign: Iterable[str], observation: MxObservation) -> MxCode | None:
-    """Why none of the foreign hosts can take mail. Where one can, it is foreign and nothing else."""
+    """Why none of the foreign hosts can take mail. Where one can, it is foreign and nothing else.
+
+    Except that a domain nobody holds is somebody's tomorrow, with the mail: that is said whatever else there is.
+    """
     faults = {_target_fault(target) for target in observation.targets if target.name in foreign}
+    if "target_dangling" in faults:
+        return "target_dangling"
     if not faults or None in faults:
         return None
     return "target_is_alias" if "target_is_alias" in faults else "target_broken"
@@ -133,7 +144,9 @@ def _target_fault(target: Hop) -> MxCode | None:
         return "target_is_alias"
     is_absent = {"A", "AAAA"} <= {answer.rdtype for answer in told if answer.kind == "nodata"}
     is_absent = is_absent or any(answer.kind == "nxdomain" for answer in told)
-    return "target_broken" if is_absent or target.delegation.state == "not_registered" else None
+    if target.delegation.state == "not_registered":
+        return "target_dangling"
+    return "target_broken" if is_absent else None
 
 
 def _own_addresses(observation: MxObservation) -> list[str]:
@@ -184,6 +197,7 @@ def _report_mx(observation: MxObservation, expected: tuple[ExpectedMx, ...], cod
         "records_dotted": ", ".join(f"{record}." for record in records),
     }
     beside = (*(answer for target in observation.targets for answer in target.answers), *observation.addresses)
+    remarks = [remembered_remark(code, negative_ttl_seconds(observation))]
     text_en, text_de = MX_TEXTS.get(code) or SHARED_TEXTS[code]
     return MxDiagnosis(
         state=state_of(code),
@@ -192,8 +206,8 @@ def _report_mx(observation: MxObservation, expected: tuple[ExpectedMx, ...], cod
         seen=seen,
         expected=wanted,
         zone_lines=tuple(f"{observation.domain}. {ADVISED_TTL_SECONDS} IN {record}." for record in records),
-        text_en=text_en.format_map(words),
-        text_de=text_de.format_map(words),
+        text_en=appended(text_en.format_map(words), remarks, 0),
+        text_de=appended(text_de.format_map(words), remarks, 1),
     )
 
 

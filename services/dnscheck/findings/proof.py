@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from services.dnscheck.observation import ServerAnswer
@@ -9,15 +10,18 @@ from services.dnscheck.observation import ServerAnswer
 _QUOTES = ('""', "“”", "„“", "„”", "‘’", "‚‘")
 _ASCII_SPACE = " \t\r\n\f\v"
 PREFIX = "token="
+_TOKEN = re.compile(r"[a-z2-7]{32}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedTxt:
-    """The proof: any of `tokens` at `name`. The first is the one to publish; `old_tokens` only explain a no."""
+    """The proof: any of `tokens` at `name`. The first is the one to publish; the others only explain a no."""
 
     name: str
     tokens: tuple[str, ...]
     old_tokens: tuple[str, ...] = ()
+    others_tokens: tuple[str, ...] = ()  # of what was seen: those of other accounts
+    own_tokens: tuple[tuple[str, str], ...] = ()  # of what was seen: those of the account's other domains, with these
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ def read_token(value: str) -> ReadToken:
         core = core.lower()
         notes.append("value_case_changed")
     return ReadToken(core, tuple(notes))
+
+
+def looks_like_token(token: str) -> bool:
+    """Whether a text could be a token of anybody: 160 bits in base32 (R11)."""
+    return _TOKEN.match(token) is not None
 
 
 def carries_proof(answer: ServerAnswer, expected: ExpectedTxt) -> bool:

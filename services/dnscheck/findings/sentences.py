@@ -6,19 +6,21 @@ from typing import Literal
 
 Trouble = Literal[
     "servers_unreachable", "servers_failing", "lame_delegation", "ns_unresolvable", "ns_private", "tcp_blocked",
-    "ns_malformed",
+    "ns_malformed", "root_unreachable", "look_cut_short",
 ]  # fmt: skip
 Code = Literal[
     "verified", "not_yet", "partial", "domain_not_registered",
     "name_doubled", "underscore_missing", "at_www", "in_parent_name", "wrong_provider",
-    "old_token", "value_truncated", "value_extra_text", "wildcard_answer", "wrong_value",
+    "old_token", "other_account_token", "other_domain_token", "value_truncated", "value_extra_text",
+    "wildcard_answer", "wrong_value",
     "challenge_delegated", "cname_loop", "cname_target_broken", "cname_target_no_txt", "wrong_type",
+    "dnssec_bogus", "perspectives_disagree", "not_corroborated",
 ] | Trouble  # fmt: skip
 MxState = Literal["ok", "missing", "foreign", "mixed", "incomplete", "null", "broken", "unknown"]
 MxCode = Literal[
     "ok", "missing", "domain_not_registered", "foreign", "foreign_preferred", "mixed", "incomplete", "wrong_order",
     "inconsistent", "null", "null_and_others", "ip_address", "name_doubled", "apex_alias", "implicit_a",
-    "target_is_alias", "target_broken",
+    "target_is_alias", "target_broken", "target_dangling", "localhost",
 ] | Trouble  # fmt: skip
 
 
@@ -34,9 +36,30 @@ TXT_TEXTS: dict[Code, tuple[str, str]] = {
         "(vollständig: {name}) und dem Wert „{value}“ an.",
     ),
     "partial": (
-        "The record is at {having}, but not yet at {lacking}. Nothing to do: this usually settles within 15 minutes.",
-        "Bei {having} ist der Eintrag schon da, bei {lacking} noch nicht. Sie müssen nichts tun: "
+        "The record is at {having}, but not yet at {lagging_en}. Nothing to do: this usually settles within 15 "
+        "minutes.",
+        "Bei {having} ist der Eintrag schon da, bei {lagging_de} noch nicht. Sie müssen nichts tun: "
         "Das gleicht sich meist innerhalb von 15 Minuten an.",
+    ),
+    "dnssec_bogus": (
+        "The record is there, but the DNSSEC signatures for {name} are broken ({why}), so that much of the Internet "
+        "cannot reach it. Please have the DS record at your registrar match the keys of your DNS provider, or deleted.",
+        "Der Eintrag ist da, aber die DNSSEC-Signaturen für {name} sind kaputt ({why}); ein großer Teil des Internets "
+        "erreicht ihn deshalb nicht. Bitte lassen Sie beim Registrar den DS-Eintrag an die Schlüssel Ihres "
+        "DNS-Anbieters anpassen oder löschen.",
+    ),
+    "perspectives_disagree": (
+        "The record is at {having} as seen from here, but not as seen from elsewhere ({sites}). Nothing to do: this "
+        "usually settles within minutes. Should it last for an hour, please ask your DNS provider.",
+        "Von hier aus ist der Eintrag bei {having} vorhanden, von anderen Orten aus ({sites}) aber nicht. Sie müssen "
+        "nichts tun: Das gleicht sich meist innerhalb von Minuten an. Bleibt es eine Stunde lang so, fragen Sie bitte "
+        "Ihren DNS-Anbieter.",
+    ),
+    "not_corroborated": (
+        "The record is at {having}. We still have to see it from a second place, which does not confirm it at the "
+        "moment ({why}). Nothing to do: we try again by ourselves.",
+        "Bei {having} ist der Eintrag vorhanden. Wir müssen ihn noch von zweiter Stelle aus sehen, die ihn gerade "
+        "nicht bestätigt ({why}). Sie müssen nichts tun: Wir versuchen es von selbst weiter.",
     ),
     "wrong_value": (
         'At {name} there is "{first}", but "{value}" is needed. Please correct the value.',
@@ -45,6 +68,18 @@ TXT_TEXTS: dict[Code, tuple[str, str]] = {
     "old_token": (
         'At {name} there is an earlier value ("{first}"). Please replace it with the current one: "{value}".',
         "Unter {name} steht ein früherer Wert („{first}“). Bitte ersetzen Sie ihn durch den aktuellen: „{value}“.",
+    ),
+    "other_account_token": (
+        'The value at {name} ("{first}") belongs to another account. Please add a TXT record with the value of this '
+        'one: "{value}". Both may stand side by side.',
+        "Der Wert unter {name} („{first}“) gehört zu einem anderen Konto. Bitte legen Sie einen TXT-Eintrag mit dem "
+        "Wert für dieses Konto an: „{value}“. Beide dürfen nebeneinander stehen.",
+    ),
+    "other_domain_token": (
+        'The value at {name} ("{first}") is the one for {other}. Please replace it with the one for {domain}: '
+        '"{value}".',
+        "Der Wert unter {name} („{first}“) ist der für {other}. Bitte ersetzen Sie ihn durch den für {domain}: "
+        "„{value}“.",
     ),
     "name_doubled": (
         "The record was created at {first}: your provider appends the domain by itself. "
@@ -68,9 +103,9 @@ TXT_TEXTS: dict[Code, tuple[str, str]] = {
         "Der Eintrag liegt unter {first}, gebraucht wird {name}. Bitte legen Sie ihn mit dem Namen {label} an.",
     ),
     "wrong_provider": (
-        "The record was created at {first}, but {servers} are in charge of {domain}. Please create it at the provider "
-        "these belong to, or have the right name servers entered at your registrar.",
-        "Der Eintrag wurde bei {first} angelegt, für {domain} sind aber {servers} zuständig. Bitte legen Sie ihn bei "
+        "The record was created at {there}, but {in_charge} are in charge of {domain}. Please create it at the "
+        "provider these belong to, or have the right name servers entered at your registrar.",
+        "Der Eintrag wurde bei {there} angelegt, für {domain} sind aber {in_charge} zuständig. Bitte legen Sie ihn bei "
         "dem Anbieter an, dem diese Nameserver gehören, oder lassen Sie beim Registrar die richtigen eintragen.",
     ),
     "value_truncated": (
@@ -127,6 +162,18 @@ SHARED_TEXTS: dict[str, tuple[str, str]] = {
         "Please check the spelling, or whether it has expired or is still being registered.",
         "Die Domain {domain} gibt es (noch) nicht: Die Registrierungsstelle kennt sie nicht. "
         "Bitte prüfen Sie, ob sie richtig geschrieben, abgelaufen oder noch in Registrierung ist.",
+    ),
+    "root_unreachable": (
+        "We could not check: no root server of the DNS can be asked from our side at the moment. "
+        "This says nothing about {domain}, and there is nothing for you to do; we keep trying by ourselves.",
+        "Wir konnten nicht prüfen: Von uns aus ist gerade kein Root-Server des DNS zu erreichen. "
+        "Das sagt nichts über {domain}, und Sie müssen nichts tun; wir versuchen es von selbst weiter.",
+    ),
+    "look_cut_short": (
+        "We could not check: the way to the name servers of {domain} is too long, because they refer to one another or "
+        "to ever more others. Please have this looked at by your DNS provider; we keep trying by ourselves.",
+        "Wir konnten nicht prüfen: Der Weg zu den Nameservern von {domain} ist zu lang, weil sie aufeinander oder auf "
+        "immer weitere verweisen. Bitte lassen Sie das Ihren DNS-Anbieter ansehen; wir versuchen es von selbst weiter.",
     ),
     "servers_unreachable": (
         "We could not check: {silent} did not answer. We keep trying by ourselves; "
@@ -199,6 +246,18 @@ MX_TEXTS: dict[MxCode, tuple[str, str]] = {
         "there. Please check the spelling; the right records are: {records}.",
         "Die MX-Einträge von {domain} nennen Hosts, die es nicht gibt oder die keine Adresse haben ({targets}): Dort "
         "kommen keine E-Mails an. Bitte prüfen Sie die Schreibweise; richtig sind: {records}.",
+    ),
+    "target_dangling": (
+        "An MX record of {domain} names a host in a domain that nobody has registered ({targets}): whoever registers "
+        "it receives the mail. Please delete it at once; the right records are: {records}.",
+        "Ein MX-Eintrag von {domain} nennt einen Host in einer Domain, die niemandem gehört ({targets}): Wer sie "
+        "registriert, bekommt die E-Mails. Bitte löschen Sie ihn sofort; richtig sind: {records}.",
+    ),
+    "localhost": (
+        'An MX record of {domain} names "localhost" ({foreign}): every sender would deliver to itself. '
+        "Please set: {records}.",
+        "Ein MX-Eintrag von {domain} nennt „localhost“ ({foreign}): Jeder Absender würde an sich selbst zustellen. "
+        "Bitte setzen Sie: {records}.",
     ),
     "foreign": (
         "{domain} has MX records, but none of them points to us ({seen}). Please replace them with: {records}.",
