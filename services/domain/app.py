@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from pydantic import StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.domain import handlers_transfers
 from services.domain.handlers import CHALLENGE, service
 
-__all__ = ["DomainSettings", "service"]
+__all__ = ["DomainSettings", "handlers_transfers", "service"]
 
 
 class DomainSettings(BaseSettings):

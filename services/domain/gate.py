@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from contracts.refusals import Finding, finding
-from services.domain.rules import Claim, Name
+from services.domain.rows import Claim, Name
 
 
 def admitted(name: Name | None, domain: str, account: str) -> UUID | Finding:
@@ -12,11 +12,14 @@ def admitted(name: Name | None, domain: str, account: str) -> UUID | Finding:
     claim = name.standing(account) if name else None
     if claim is None:
         return finding("domain_unknown", domain=domain)  # also another account's: the gate tells nobody about others
-    return claim.domain_id if claim.state == "active" else why_closed(claim)
+    return claim.domain_id if claim.state == "active" and claim.proof != "lapsed" else why_closed(claim)
 
 
 def may_have_features(name: Name | None, domain: str, account: str) -> Claim | Finding:
-    """Return the claim if features may be set for its domain: it is proven, whether or not it has its password."""
+    """Return the claim if features may be set for its domain: it is held, whether or not it has its password.
+
+    A proof that has lapsed stops nothing here: features are about mailboxes that exist (R17).
+    """
     claim = name.standing(account) if name else None
     if claim is None:
         return finding("domain_unknown", domain=domain)
@@ -38,11 +41,16 @@ def all_admitted(names: Iterable[tuple[str, Name | None]], account: str) -> tupl
 
 def why_closed(claim: Claim) -> Finding:
     """Say what keeps a claim from being an active domain."""
+    name, value = claim.record_name, claim.record_value
     match claim.state:
         case "claimed":
-            return finding("domain_unverified", domain=claim.domain, name=claim.record_name, value=claim.record_value)
+            return finding("domain_unverified", domain=claim.domain, name=name, value=value)
+        case "abandoned":
+            return finding("domain_claim_abandoned", domain=claim.domain, name=name, value=value)
         case "verified":
             return finding("domain_password_missing", domain=claim.domain)
+        case "active":
+            return finding("domain_proof_lapsed", domain=claim.domain, name=name, value=value)
         case "lost":
             return finding("claim_lost", domain=claim.domain)
         case _:

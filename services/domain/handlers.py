@@ -13,34 +13,32 @@ from contracts.billing_v1 import (
     AdmittedMailbox,
     PackageChanged,
 )
-from contracts.dnscheck_v1 import Facet, MxChecked, TxtChecked
+from contracts.dnscheck_v1 import AdviceChecked, Facet, MxChecked, TxtChecked
 from contracts.domain_v1 import (
     AdmittedDomainFeatures,
     AliasesAdmitted,
     AskDomain,
     AskDomains,
+    CheckMailRecords,
     CheckMx,
-    ClaimLost,
     DomainAnswer,
     DomainClaimed,
     DomainFeaturesChanged,
     DomainPasswordSet,
-    DomainRemoval,
     DomainsAnswer,
     DomainTarget,
     MailboxAdmitted,
+    MailRecordsCheckFinished,
     MxChanged,
     MxCheckFinished,
-    RemoveDomain,
     SetDomainFeatures,
     SetDomainPassword,
     TargetResult,
     ValidateDomain,
     ValidationFinished,
 )
-from contracts.mailbox_v1 import AddAliases, CreateMailbox, DomainOccupied, DomainVacated
-from contracts.messages import REGISTRY
-from contracts.refusals import Finding, Refusal, refusal, refuse
+from contracts.mailbox_v1 import AddAliases, CreateMailbox
+from contracts.refusals import Finding, Refusal, refusal
 from contracts.values import domain_of
 from services.chassis.book import Book, Conn, Wanted
 from services.chassis.fates import Done, Fate, HandedOver, Order, Refused, Say
@@ -49,16 +47,14 @@ from services.chassis.service import Moment, Service
 from services.domain import rules, store
 from services.domain.gate import admitted, all_admitted, may_have_features
 from services.domain.names import unclaimable
-from services.domain.outgoing import given_up, progress, say, transfer, unwatch, watch, watch_mx_if_activated
-from services.domain.rules import ENDED, HOLDING, Account, Claim, Name
+from services.domain.outgoing import and_then, consequences, say, unwatch, watch
+from services.domain.rows import ENDED, HOLDING, Account, Claim, Name
 from services.domain.store import ACCOUNTS, NAMES
 from services.domain.views import view
 
 service = Service("domain", tables=(ACCOUNTS, NAMES))
 
 MAX_PAGE = 100  # domains with their last attempts are some 5 kB each, and an answer is one message
-REMOVAL = REGISTRY.of(RemoveDomain).type
-DomainRequest = ValidateDomain | CheckMx | SetDomainPassword | RemoveDomain
 
 
 @dataclass
@@ -74,18 +70,19 @@ CHALLENGE = Challenge()
 # --- a name of the account's own --------------------------------------------------------------------------------
 
 
-def _of_request(message: Received[DomainRequest]) -> Iterable[Wanted]:
+def of_request(message: Received[Any]) -> Iterable[Wanted]:
+    """Name the rows that a request about one domain needs."""
     return (ACCOUNTS, message.account), (NAMES, message.data.domain)
 
 
 @service.command(AcceptedClaim, keys=lambda message: [(NAMES, message.data.request.domain)])
 def claim_domain(message: Received[AcceptedClaim], book: Book, moment: Moment) -> Fate:
-    """Claim a name; the same claim again names the same record again (R11, R12)."""
+    """Claim a name; the same claim again names the same record again, an abandoned one goes on (R11, R12)."""
     request = message.data.request
     reason = unclaimable(request.domain, CHALLENGE.label)
     if reason is not None:
         return Refused(reason)
-    name = _name(book, request.domain)
+    name = name_of(book, request.domain)
     claim = rules.claim_name(
         name,
         account=message.account,
@@ -97,56 +94,53 @@ def claim_domain(message: Received[AcceptedClaim], book: Book, moment: Moment) -
     )
     if isinstance(claim, Refusal):
         return Refused(claim)
-    _keep(book, name, claim)
-    return Done(says=(say(DomainClaimed(domain=view(claim)), claim),), orders=(watch(claim, "txt"),))
+    claimed = _keep(book, name, claim)
+    return Done(says=(say(DomainClaimed(domain=view(claim, claimed)), claim),), orders=(watch(claim, "txt"),))
 
 
-@service.command(ValidateDomain, keys=_of_request)
+@service.command(ValidateDomain, keys=of_request)
 def validate_domain(message: Received[ValidateDomain], book: Book, moment: Moment) -> Fate:
-    """Have the proof looked for now (R12)."""
-    return _look_now(message, book, "txt")
+    """Have the proof looked for now, also of an abandoned claim (R12)."""
+    name = name_of(book, message.data.domain)
+    claim = refused_account(message, book) or rules.open_claim(name, message.account)
+    if isinstance(claim, Refusal):
+        return Refused(claim)
+    claim = rules.resumed(claim, moment.now)
+    _keep(book, name, claim)
+    return HandedOver(orders=(watch(claim, "txt", message.request_id),))
 
 
-@service.command(CheckMx, keys=_of_request)
+@service.command(CheckMx, keys=of_request)
 def check_mx(message: Received[CheckMx], book: Book, moment: Moment) -> Fate:
     """Have the MX records looked at now (R16)."""
     return _look_now(message, book, "mx")
 
 
-def _look_now(message: Received[ValidateDomain] | Received[CheckMx], book: Book, facet: Facet) -> Fate:
-    claim = _refused_account(message, book) or rules.open_claim(_name(book, message.data.domain), message.account)
+@service.command(CheckMailRecords, keys=of_request)
+def check_mail_records(message: Received[CheckMailRecords], book: Book, moment: Moment) -> Fate:
+    """Have the other records that mail wants looked at now."""
+    return _look_now(message, book, "advice")
+
+
+def _look_now(message: Received[CheckMx] | Received[CheckMailRecords], book: Book, facet: Facet) -> Fate:
+    claim = refused_account(message, book) or rules.open_claim(name_of(book, message.data.domain), message.account)
     if isinstance(claim, Refusal):
         return Refused(claim)
     return HandedOver(orders=(watch(claim, facet, message.request_id),))
 
 
-@service.command(SetDomainPassword, keys=_of_request)
+@service.command(SetDomainPassword, keys=of_request)
 def set_domain_password(message: Received[SetDomainPassword], book: Book, moment: Moment) -> Fate:
     """Set the domain password; it makes a proven domain active (R14)."""
     request = message.data
-    name = _name(book, request.domain)
-    claim = _refused_account(message, book) or rules.set_password(
+    name = name_of(book, request.domain)
+    claim = refused_account(message, book) or rules.set_password(
         name, message.account, request.password_hash, moment.now
     )
     if isinstance(claim, Refusal):
         return Refused(claim)
-    before = _keep(book, name, claim)
-    says = (say(DomainPasswordSet(domain=view(claim)), claim), *progress(before, claim))
-    return Done(says=says, orders=watch_mx_if_activated(before, claim))
-
-
-@service.command(RemoveDomain, keys=_of_request)
-def remove_domain(message: Received[RemoveDomain], book: Book, moment: Moment) -> Fate:
-    """Give a name up; where mailboxes may stand under it, mailbox is asked first."""
-    name = _name(book, message.data.domain)
-    claim = _refused_account(message, book) or rules.remove(name, message.account, moment.now)
-    if isinstance(claim, Refusal):
-        return Refused(claim)
-    _keep(book, name, claim)
-    if claim.state == "removing":
-        removal = DomainRemoval(request=message.data, domain_id=claim.domain_id)
-        return HandedOver(orders=(Order(removal, key=str(claim.domain_id)),))
-    return given_up(name, claim)
+    after = _keep(book, name, claim)
+    return and_then((say(DomainPasswordSet(domain=view(claim, after)), claim),), consequences(name, after))
 
 
 @service.command(
@@ -156,7 +150,7 @@ def remove_domain(message: Received[RemoveDomain], book: Book, moment: Moment) -
 def set_domain_features(message: Received[SetDomainFeatures], book: Book, moment: Moment) -> Fate:
     """Set the default features of domains; each target answers for itself (R31)."""
     request = message.data
-    reason = _refused_account(message, book)
+    reason = refused_account(message, book)
     if reason is not None:
         return Refused(reason)
     targets = {
@@ -171,8 +165,8 @@ def set_domain_features(message: Received[SetDomainFeatures], book: Book, moment
     for claim in claims:
         featured = rules.set_features(claim, request.features, moment.now)
         if featured is not claim:
-            _keep(book, _name(book, claim.domain), featured)
-            says.append(say(DomainFeaturesChanged(domain=view(featured)), featured))
+            after = _keep(book, name_of(book, claim.domain), featured)
+            says.append(say(DomainFeaturesChanged(domain=view(featured, after)), featured))
     order = AdmittedDomainFeatures(
         request=request,
         admitted=tuple(DomainTarget(domain=claim.domain, domain_id=claim.domain_id) for claim in claims),
@@ -191,7 +185,7 @@ def set_domain_features(message: Received[SetDomainFeatures], book: Book, moment
 def create_mailbox(message: Received[CreateMailbox], book: Book, moment: Moment) -> Fate:
     """Let a mailbox pass under an active domain of its account (R20, R21)."""
     request = message.data
-    reason = _refused_account(message, book)
+    reason = refused_account(message, book)
     if reason is not None:
         return Refused(reason)
     domain = domain_of(request.address)
@@ -210,7 +204,7 @@ def create_mailbox(message: Received[CreateMailbox], book: Book, moment: Moment)
 def add_aliases(message: Received[AddAliases], book: Book, moment: Moment) -> Fate:
     """Let aliases pass when every alias domain is active in the account; all findings are listed (R23)."""
     request = message.data
-    reason = _refused_account(message, book)
+    reason = refused_account(message, book)
     if reason is not None:
         return Refused(reason)
     domains = ((domain, book.get(NAMES, domain)) for domain in _alias_domains(request))
@@ -233,40 +227,44 @@ def _alias_domains(request: AddAliases) -> Iterable[str]:
 def txt_checked(message: Received[TxtChecked], book: Book, moment: Moment) -> Fate:
     """Note a look for the proof; the first confirmed one wins the name (R15)."""
     fact = message.data
-    name = _name(book, fact.domain)
+    name = name_of(book, fact.domain)
     claim = name.of(message.account)
     if claim is None:
         return Done()
     if _is_over(claim, fact.domain_id):
-        return Done(says=_answers(claim, fact), orders=(unwatch(claim, fact.domain_id),))
-    noted = rules.txt_checked(name, claim, fact.attempt, moment.now)
-    book.put(NAMES, fact.domain, noted)
-    present = noted.of(message.account) or claim
-    lost = [rival for rival in noted.claims if rival.state == "lost" and rival not in name.claims]
-    says = (
-        *progress(claim, present),
-        *(say(ClaimLost(domain=view(rival)), rival) for rival in lost),
-        *transfer(noted, claim, present),
-        *_answers(present, fact),
-    )
-    unwatched = (unwatch(rival, rival.domain_id) for rival in lost)
-    return Done(says=says, orders=(*watch_mx_if_activated(claim, present), *unwatched))
+        return Done(says=_answers(claim, name, fact), orders=(unwatch(claim, fact.domain_id),))
+    after = rules.txt_checked(name, claim, fact.attempt, moment.now)
+    book.put(NAMES, fact.domain, after)
+    return and_then((), consequences(name, after), _answers(after.of(message.account) or claim, after, fact))
 
 
 @service.event(MxChecked, keys=lambda message: [(NAMES, message.data.domain)])
 def mx_checked(message: Received[MxChecked], book: Book, moment: Moment) -> Fate:
     """Note a look at the MX records, and say so when their state changed (R16)."""
     fact = message.data
-    name = _name(book, fact.domain)
+    name = name_of(book, fact.domain)
     claim = name.of(message.account)
     if claim is None:
         return Done()
     if _is_over(claim, fact.domain_id):
-        return Done(says=_mx_answers(claim, fact), orders=(unwatch(claim, fact.domain_id),))
+        return Done(says=_mx_answers(claim, name, fact), orders=(unwatch(claim, fact.domain_id),))
     noted = rules.mx_checked(claim, fact.attempt, moment.now)
-    _keep(book, name, noted)
-    moved = MxChanged(domain=view(noted), previous=claim.mx) if noted.mx != claim.mx else None
-    return Done(says=(*((say(moved, noted),) if moved else ()), *_mx_answers(noted, fact)))
+    after = _keep(book, name, noted)
+    changes = (MxChanged(domain=view(noted, after), previous=claim.mx),) if noted.mx != claim.mx else ()
+    return Done(says=(*(say(change, noted) for change in changes), *_mx_answers(noted, after, fact)))
+
+
+@service.event(AdviceChecked, keys=lambda message: [(NAMES, message.data.domain)])
+def advice_checked(message: Received[AdviceChecked], book: Book, moment: Moment) -> Fate:
+    """Pass advice on to who asked for it; it changes nothing about the domain."""
+    fact = message.data
+    name = name_of(book, fact.domain)
+    claim = name.of(message.account)
+    if claim is None:
+        return Done()
+    finished = MailRecordsCheckFinished(domain=view(claim, name), advice=fact.advice)
+    answers = tuple(say(finished, claim, request_id) for request_id in fact.requests)
+    return Done(says=answers, orders=(unwatch(claim, fact.domain_id),) if _is_over(claim, fact.domain_id) else ())
 
 
 def _is_over(claim: Claim, domain_id: UUID) -> bool:
@@ -274,45 +272,22 @@ def _is_over(claim: Claim, domain_id: UUID) -> bool:
     return claim.domain_id != domain_id or claim.state in ENDED
 
 
-def _answers(claim: Claim, fact: TxtChecked) -> tuple[Say, ...]:
+def _answers(claim: Claim, name: Name, fact: TxtChecked) -> tuple[Say, ...]:
     if not fact.requests:
         return ()
-    finished = ValidationFinished(domain=view(claim), verified=claim.state in HOLDING, attempt=fact.attempt)
+    is_verified = claim.state in HOLDING and claim.proof != "lapsed"
+    finished = ValidationFinished(domain=view(claim, name), verified=is_verified, attempt=fact.attempt)
     return tuple(say(finished, claim, request_id) for request_id in fact.requests)
 
 
-def _mx_answers(claim: Claim, fact: MxChecked) -> tuple[Say, ...]:
+def _mx_answers(claim: Claim, name: Name, fact: MxChecked) -> tuple[Say, ...]:
     if not fact.requests:
         return ()
-    finished = MxCheckFinished(domain=view(claim), attempt=fact.attempt)
+    finished = MxCheckFinished(domain=view(claim, name), attempt=fact.attempt)
     return tuple(say(finished, claim, request_id) for request_id in fact.requests)
 
 
-# --- what mailbox and billing say -------------------------------------------------------------------------------
-
-
-@service.event(DomainVacated, keys=lambda message: [(NAMES, message.data.domain)])
-def domain_vacated(message: Received[DomainVacated], book: Book, moment: Moment) -> Fate:
-    """Finish a removal; asked for twice, it is answered twice."""
-    name = _name(book, message.data.domain)
-    claim = name.of(message.account)
-    if claim is None or claim.domain_id != message.data.domain_id or claim.state not in ("removing", "removed"):
-        return Refused(refuse("domain_unknown", domain=message.data.domain))  # claimed anew since
-    removed = rules.vacated(claim, moment.now)
-    _keep(book, name, removed)
-    return given_up(name, removed)
-
-
-@service.event(DomainOccupied, keys=lambda message: [(NAMES, message.data.domain)])
-def domain_occupied(message: Received[DomainOccupied], book: Book, moment: Moment) -> Fate:
-    """Take a removal back: mailboxes stand under the domain. Refuses the request that asked for it."""
-    name = _name(book, message.data.domain)
-    claim = name.of(message.account)
-    if claim is None or claim.domain_id != message.data.domain_id or claim.state not in ("removing", "active"):
-        return Refused(refuse("domain_unknown", domain=message.data.domain), request_type=REMOVAL)
-    kept, reason = rules.occupied(claim, message.data, moment.now)
-    _keep(book, name, kept)
-    return Refused(reason, request_type=REMOVAL)
+# --- what billing says ------------------------------------------------------------------------------------------
 
 
 def _of_account(message: Received[Any]) -> Iterable[Wanted]:
@@ -340,34 +315,39 @@ def keep_account(
 @service.query(AskDomain)
 async def answer_domain(conn: Conn, account: str, ask: AskDomain) -> DomainAnswer:
     """Show one domain."""
-    claim = await store.read_claim(conn, account, ask.domain)
-    return DomainAnswer(domain=view(claim) if claim else None)
+    name = await store.read_name(conn, account, ask.domain)
+    claim = name.standing(account)
+    return DomainAnswer(domain=view(claim, name) if claim else None)
 
 
 @service.query(AskDomains)
 async def answer_domains(conn: Conn, account: str, ask: AskDomains) -> DomainsAnswer:
     """Show a page of domains; one more than asked for tells whether another page follows."""
     limit = min(ask.limit, MAX_PAGE)
-    claims = await store.read_claims(conn, account, ask.after, limit + 1)
-    page = claims[:limit]
-    following = page[-1].domain if len(claims) > len(page) else None
-    return DomainsAnswer(domains=tuple(view(claim) for claim in page), next=following)
+    names = await store.read_names(conn, account, ask.after, limit + 1)
+    page = names[:limit]
+    following = page[-1].domain if len(names) > len(page) else None
+    shown = (view(claim, name) for name in page if (claim := name.standing(account)))
+    return DomainsAnswer(domains=tuple(shown), next=following)
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------
 
 
-def _name(book: Book, domain: str) -> Name:
+def name_of(book: Book, domain: str) -> Name:
+    """Return a name with the claims that there are to it."""
     return book.get(NAMES, domain) or Name(domain)
 
 
-def _keep(book: Book, name: Name, claim: Claim) -> Claim | None:
-    """Put a claim into its name if it changed, and return what it was before."""
-    before = name.of(claim.account)
-    if before is not claim:
-        book.put(NAMES, name.domain, name.having(claim))
-    return before
-
-
-def _refused_account(message: Received[Any], book: Book) -> Refusal | None:
+def refused_account(message: Received[Any], book: Book) -> Refusal | None:
+    """Say why the account may ask for nothing at present, or None (R3)."""
     return rules.stand_of(book.get(ACCOUNTS, message.account), message.account, message.channel)
+
+
+def _keep(book: Book, name: Name, claim: Claim) -> Name:
+    """Put a claim into its name if it changed, and return the name as it is now."""
+    if name.of(claim.account) is claim:
+        return name
+    after = name.having(claim)
+    book.put(NAMES, name.domain, after)
+    return after

@@ -1,123 +1,25 @@
 """What happens to the claims of a domain name. Pure: the clock and the dice are passed in.
 
-All accounts' claims to one name are one aggregate, `Name`, so that the first proof wins under one lock (R15).
+All accounts' claims to one name are one aggregate, `Name`, so that the first proof wins under one lock (R15). What
+touches one claim alone returns the claim; what others may feel returns the name.
 """
 
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
-from contracts.dnscheck_v1 import Attempt, MxAttempt, MxState
-from contracts.domain_v1 import DomainState
+from contracts.dnscheck_v1 import Attempt, MxAttempt
 from contracts.mailbox_v1 import DomainOccupied
 from contracts.refusals import Refusal, refuse
 from contracts.values import Feature
+from services.domain import proof
+from services.domain.lifecycle import after, moved
+from services.domain.rows import ENDED, HOLDING, PROVEN, SOUGHT, Account, Claim, Name, changed
+from services.domain.transfers import opened, settled
 
 TOKEN_BYTES = 20  # 160 bits, which base32 writes as 32 characters without padding (R11)
 MAX_OLD_TOKENS = 5  # kept to tell a customer who published an earlier one
-
-Trigger = Literal["claim", "proof", "late_proof", "rival_proof", "password", "remove", "vacated", "occupied"]
-
-HOLDING: frozenset[DomainState] = frozenset({"verified", "active", "removing"})
-ENDED: frozenset[DomainState] = frozenset({"lost", "removed"})
-
-# What becomes of a claim; a pair that is not here leaves it as it is. `claim` on an ended claim begins a new one in
-# its place. `password` means that one is there: an unproven claim keeps it until the proof.
-LIFE_CYCLE: Mapping[tuple[DomainState, Trigger], DomainState] = {
-    ("claimed", "proof"): "verified",
-    ("claimed", "late_proof"): "contested",
-    ("claimed", "rival_proof"): "lost",
-    ("claimed", "remove"): "removed",
-    ("contested", "proof"): "verified",  # the holder has given the name up
-    ("contested", "rival_proof"): "lost",
-    ("contested", "remove"): "removed",
-    ("verified", "password"): "active",
-    ("verified", "remove"): "removed",  # never active: nothing can stand under it
-    ("active", "remove"): "removing",
-    ("removing", "vacated"): "removed",
-    ("removing", "occupied"): "active",
-    ("lost", "claim"): "claimed",
-    ("lost", "remove"): "removed",
-    ("removed", "claim"): "claimed",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One account's claim to a name. A name claimed anew after it was lost or removed has a new id and token."""
-
-    domain: str
-    account: str
-    domain_id: UUID
-    state: DomainState
-    label: str
-    token: str
-    claimed_at: datetime
-    updated_at: datetime
-    old_tokens: tuple[str, ...] = ()
-    password_hash: str | None = None
-    features: tuple[Feature, ...] = ()
-    last_attempt: Attempt | None = None
-    mx: MxState = "unknown"
-    mx_attempt: MxAttempt | None = None
-    verified_at: datetime | None = None
-    activated_at: datetime | None = None
-    revision: int = 1
-
-    @property
-    def record_name(self) -> str:
-        """Return where the proof is looked for."""
-        return f"{self.label}.{self.domain}"
-
-    @property
-    def record_value(self) -> str:
-        """Return what proves the claim."""
-        return f"token={self.token}"
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A domain name with every account's claim to it, at most one per account."""
-
-    domain: str
-    claims: tuple[Claim, ...] = ()
-
-    def of(self, account: str) -> Claim | None:
-        """Return the account's claim, whatever became of it."""
-        return next((claim for claim in self.claims if claim.account == account), None)
-
-    def standing(self, account: str) -> Claim | None:
-        """Return the account's claim unless the account has given it up."""
-        claim = self.of(account)
-        return None if claim is None or claim.state == "removed" else claim
-
-    def holder(self) -> Claim | None:
-        """Return the claim that holds the name."""
-        return next((claim for claim in self.claims if claim.state in HOLDING), None)
-
-    def having(self, *changed: Claim) -> "Name":
-        """Return the name with these claims in place of their accounts' former ones."""
-        accounts = {claim.account for claim in changed}
-        return replace(self, claims=(*(claim for claim in self.claims if claim.account not in accounts), *changed))
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What this worker keeps of an account, from billing's facts."""
-
-    account_id: str
-    state: str
-    package: str
-    self_service: bool
-    revision: int
-
-
-def after(state: DomainState, trigger: Trigger) -> DomainState:
-    """Return the state that a trigger leads to."""
-    return LIFE_CYCLE.get((state, trigger), state)
 
 
 def token_of(dice: bytes) -> str:
@@ -131,7 +33,7 @@ def token_of(dice: bytes) -> str:
 def claim_name(
     name: Name, *, account: str, domain_id: UUID, token: str, label: str, password_hash: str | None, now: datetime
 ) -> Claim | Refusal:
-    """Claim a name, or resume an open claim with its token; `domain_id`, `token` and `label` are for a new one."""
+    """Claim a name, or resume an open or abandoned claim with its token; the ids and the label are for a new one."""
     claim = name.of(account)
     if claim is not None and claim.state in HOLDING:
         return refuse("domain_already_claimed", domain=name.domain, state=claim.state)
@@ -139,7 +41,13 @@ def claim_name(
         return Claim(name.domain, account, domain_id, "claimed", label, token, now, now, password_hash=password_hash)
     if claim.state in ENDED:
         return _claimed_anew(claim, domain_id, token, label, password_hash, now)
+    claim = resumed(claim, now)
     return claim if password_hash is None else changed(claim, now, password_hash=password_hash)
+
+
+def resumed(claim: Claim, now: datetime) -> Claim:
+    """Look for the proof of an abandoned claim again: the same token, the same record (R12)."""
+    return moved(changed(claim, now), "resume", now) if claim.state == "abandoned" else claim
 
 
 def set_password(name: Name, account: str, password_hash: str, now: datetime) -> Claim | Refusal:
@@ -149,10 +57,10 @@ def set_password(name: Name, account: str, password_hash: str, now: datetime) ->
         return claim
     if claim.state == "removing":
         return refuse("domain_not_active", domain=name.domain, state=claim.state)
-    return _moved(changed(claim, now, password_hash=password_hash), "password", now)
+    return moved(changed(claim, now, password_hash=password_hash), "password", now)
 
 
-def remove(name: Name, account: str, now: datetime) -> Claim | Refusal:
+def remove(name: Name, account: str, now: datetime) -> Name | Refusal:
     """Give a name up: at once, or by way of `removing` where mailboxes may stand under it.
 
     Asked again while removing, nothing changes: mailbox is asked again too, and answers each request.
@@ -161,8 +69,8 @@ def remove(name: Name, account: str, now: datetime) -> Claim | Refusal:
     if claim is None:
         return refuse("domain_unknown", domain=name.domain)
     if claim.state == "removing":
-        return claim
-    return _moved(changed(claim, now), "remove", now)
+        return name
+    return settled(name, name.having(moved(changed(claim, now), "remove", now)), now)
 
 
 def open_claim(name: Name, account: str) -> Claim | Refusal:
@@ -184,11 +92,15 @@ def set_features(claim: Claim, features: tuple[Feature, ...], now: datetime) -> 
 
 
 def txt_checked(name: Name, claim: Claim, attempt: Attempt, now: datetime) -> Name:
-    """Note a look for the proof. Only a confirmed one moves anything: silence and a no leave states alone (R13)."""
+    """Note a look for the proof: a confirmed one gives, an authoritative no takes in time, silence does neither."""
+    if proof.is_history(claim, attempt):
+        return name
     noted = changed(claim, now, last_attempt=attempt)
-    if attempt.kind != "confirmed" or claim.state in ENDED:
+    if noted.state in ENDED:
         return name.having(noted)
-    return _proven(name.having(noted), noted, now)
+    if attempt.kind == "confirmed":
+        return settled(name, _proven(name.having(noted), noted, now), now)
+    return settled(name, name.having(_unproven(noted, attempt, now)), now)
 
 
 def mx_checked(claim: Claim, attempt: MxAttempt, now: datetime) -> Claim:
@@ -197,15 +109,23 @@ def mx_checked(claim: Claim, attempt: MxAttempt, now: datetime) -> Claim:
     return changed(claim, now, mx=state, mx_attempt=attempt)
 
 
-def vacated(claim: Claim, now: datetime) -> Claim:
-    """Finish a removal: nothing stands under the domain any more."""
-    return claim if claim.state == "removed" else _moved(changed(claim, now), "vacated", now)
+def vacated(name: Name, claim: Claim, request_id: UUID, now: datetime) -> Name:
+    """Finish a removal: nothing stands under the domain any more. Each request that asked for it is answered once."""
+    yielding = claim.yielding
+    is_answered = yielding is not None and yielding.request_id == request_id
+    if claim.state == "removed" and not is_answered:
+        return name
+    gone = moved(changed(claim, now, yielding=None if is_answered else yielding), "vacated", now)
+    return settled(name, name.having(gone), now, heir=yielding.to if yielding else None)
 
 
-def occupied(claim: Claim, fact: DomainOccupied, now: datetime) -> tuple[Claim, Refusal]:
+def occupied(name: Name, claim: Claim, fact: DomainOccupied, now: datetime) -> tuple[Name, Refusal]:
     """Take a removal back, and say what stands in its way."""
     reason = refuse("domain_has_mailboxes", domain=claim.domain, mailboxes=fact.mailboxes, aliases=fact.aliases)
-    return (claim if claim.state == "active" else _moved(changed(claim, now), "occupied", now)), reason
+    if claim.state == "active":
+        return name, reason
+    kept = moved(changed(claim, now, yielding=None), "occupied", now)
+    return settled(name, name.having(kept), now), reason
 
 
 def stand_of(account: Account | None, account_id: str, channel: str) -> Refusal | None:
@@ -222,11 +142,6 @@ def stand_of(account: Account | None, account_id: str, channel: str) -> Refusal 
 # --- helpers ----------------------------------------------------------------------------------------------------
 
 
-def changed(claim: Claim, now: datetime, **values: object) -> Claim:
-    """Return the claim one revision on."""
-    return replace(claim, updated_at=now, revision=claim.revision + 1, **values)  # pyright: ignore[reportArgumentType]
-
-
 def _claimed_anew(
     claim: Claim, domain_id: UUID, token: str, label: str, password_hash: str | None, now: datetime
 ) -> Claim:
@@ -238,23 +153,31 @@ def _claimed_anew(
 
 def _proven(name: Name, claim: Claim, now: datetime) -> Name:
     """The first proof wins; a later one opens a transfer and changes nothing for the holder (R15)."""
+    seen = proof.confirmed(claim) if claim.state in PROVEN else claim
     holder = name.holder()
     if holder is not None:
-        return name if holder.account == claim.account else name.having(_moved(claim, "late_proof", now))
-    winner = _moved(claim, "proof", now)
+        return name.having(proof.confirmed(opened(claim, now)) if claim.state in SOUGHT else seen)
+    granted = name.granted()
+    if granted is not None and granted.account != claim.account:
+        return name.having(seen)  # the name is kept free; should its claimant fail, the next one's turn comes
+    winner = proof.confirmed(moved(claim, "proof", now))
     if winner.password_hash is not None:
-        winner = _moved(winner, "password", now)
+        winner = moved(winner, "password", now)
     rivals = [rival for rival in name.claims if rival.account != claim.account and rival.state not in ENDED]
-    return name.having(winner, *(_moved(changed(rival, now), "rival_proof", now) for rival in rivals))
+    return name.having(winner, *(moved(changed(rival, now), "rival_proof", now) for rival in rivals))
 
 
-def _moved(claim: Claim, trigger: Trigger, now: datetime) -> Claim:
-    """Return the claim in its next state, within the change in hand."""
-    state = after(claim.state, trigger)
-    if trigger == "proof":
-        claim = replace(claim, verified_at=now)
-    if state == "active" and claim.activated_at is None:
-        claim = replace(claim, activated_at=now)
-    if state in ENDED:
-        claim = replace(claim, password_hash=None)  # nobody has a business with it any more
-    return replace(claim, state=state)
+def _unproven(claim: Claim, attempt: Attempt, now: datetime) -> Claim:
+    if claim.state in SOUGHT:
+        # Looks that go on resume the claim too: a request may have overtaken the look that was to be the last.
+        goes_on = attempt.next_check_at is not None
+        return proof.reminded(moved(claim, "resume" if goes_on else "looks_ended", now), attempt)
+    seen = proof.missed(claim, attempt, now)
+    return moved(seen, "proof_gone", now) if seen.proof == "lapsed" or _wasted(claim, attempt) else seen
+
+
+def _wasted(claim: Claim, attempt: Attempt) -> bool:
+    """Tell whether a name was kept free for a claimant in vain."""
+    if claim.transfer is None or not claim.is_granted:
+        return False
+    return proof.is_no(attempt) or attempt.checked_at >= claim.transfer.answer_by

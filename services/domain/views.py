@@ -1,65 +1,23 @@
-"""A claim as its account sees it: the record to publish, the next step, never the password."""
+"""A claim as its account sees it: the record to publish, the next step, never the password and never the other side."""
+
+from datetime import datetime
 
 from contracts.base import Text
-from contracts.domain_v1 import DomainState, DomainView, TxtRecord
+from contracts.domain_v1 import DomainView, Side, TransferView, TxtRecord
 from contracts.values import domain_for_people
+from services.domain import sentences
 from services.domain.names import label_in_zone, registered_name
-from services.domain.rules import Claim
+from services.domain.proof import REMINDER_HOURS
+from services.domain.rows import HOLDING, Claim, Name
+from services.domain.sentences import filled, joined
+from services.domain.transfers import Seen, seen_by
 
 TTL_SECONDS = 300  # short, so that a corrected record is seen soon
 
-_INSTRUCTIONS = Text(
-    de="Legen Sie bei Ihrem DNS-Anbieter einen TXT-Eintrag an. Name: {label} (vollständig {name}; die meisten Anbieter"
-    " hängen {zone} selbst an). Wert: {value}, ohne Anführungszeichen. TTL: {ttl}.",
-    en="Add a TXT record at your DNS provider. Name: {label} (in full {name}; most providers append {zone} by"
-    " themselves). Value: {value}, without quotes. TTL: {ttl}.",
-)
-_NEXT_STEPS: dict[DomainState, Text] = {
-    "claimed": Text(
-        de="Setzen Sie den TXT-Eintrag {name} mit dem Wert {value}. Wir prüfen von selbst; sofort prüfen lassen können"
-        " Sie jederzeit.",
-        en="Set the TXT record {name} to {value}. We check by ourselves; you can ask for a check at any time.",
-    ),
-    "verified": Text(
-        de="Setzen Sie das Domain-Passwort; damit wird {domain} aktiv.",
-        en="Set the domain password; it makes {domain} active.",
-    ),
-    "active": Text(
-        de="{domain} ist aktiv: Legen Sie Postfächer an.",
-        en="{domain} is active: create mailboxes.",
-    ),
-    "removing": Text(
-        de="{domain} wird aufgegeben; Sie müssen nichts tun.",
-        en="{domain} is being given up; there is nothing to do.",
-    ),
-    "lost": Text(
-        de="Ein anderes Konto hat {domain} zuerst bestätigt. Gehört die Domain Ihnen, melden Sie sie neu an und"
-        " bestätigen Sie sie; dann klären wir den Übergang.",
-        en="Another account proved {domain} first. If the domain is yours, claim and prove it anew; then we clear up"
-        " the transfer.",
-    ),
-    "contested": Text(
-        de="Ihr Nachweis liegt vor, aber ein anderes Konto hält {domain}. Wir klären den Übergang mit beiden Seiten.",
-        en="Your proof is there, but another account holds {domain}. We clear up the transfer with both sides.",
-    ),
-    "removed": Text(
-        de="{domain} ist aufgegeben. Zum Weiternutzen melden Sie die Domain neu an.",
-        en="{domain} is given up. To use it again, claim it anew.",
-    ),
-}
-_TRANSFER_TEXTS = {
-    "holder": Text(
-        de="Ein anderes Konto hat nachgewiesen, dass es das DNS von {domain} verwaltet. Ihre Domain und Ihre Postfächer"
-        " bleiben unverändert; bitte melden Sie sich bei uns, wenn das nicht so gewollt ist.",
-        en="Another account has proven that it manages the DNS of {domain}. Your domain and your mailboxes stay as"
-        " they are; please talk to us if this is not intended.",
-    ),
-    "claimant": _NEXT_STEPS["contested"],
-}
 
-
-def view(claim: Claim) -> DomainView:
-    """Return the public state of a claim."""
+def view(claim: Claim, name: Name) -> DomainView:
+    """Return the public state of a claim. Of the others' claims to the name, a transfer alone is shown."""
+    seen = seen_by(claim, name)
     return DomainView(
         account=claim.account,
         domain=claim.domain,
@@ -69,13 +27,17 @@ def view(claim: Claim) -> DomainView:
         record=record(claim),
         has_password=claim.password_hash is not None,
         features=claim.features,
+        proof=claim.proof,
+        proof_missing_since=claim.noes[0] if claim.noes else None,
+        proof_lapses_at=claim.lapses_at,
+        transfer=_transfer_view(claim, seen) if seen else None,
         last_attempt=claim.last_attempt,
         mx=claim.mx,
         mx_attempt=claim.mx_attempt,
         claimed_at=claim.claimed_at,
         verified_at=claim.verified_at,
         activated_at=claim.activated_at,
-        next_step=next_step(claim),
+        next_step=_next_step(claim, seen),
         revision=claim.revision,
     )
 
@@ -91,25 +53,85 @@ def record(claim: Claim) -> TxtRecord:
         value=value,
         ttl_seconds=TTL_SECONDS,
         zone_line=f'{name}. {TTL_SECONDS} IN TXT "{value}"',
-        instructions=_filled(_INSTRUCTIONS, label=label, name=name, zone=zone, value=value, ttl=str(TTL_SECONDS)),
+        instructions=filled(
+            sentences.INSTRUCTIONS, label=label, name=name, zone=zone, value=value, ttl=str(TTL_SECONDS)
+        ),
     )
 
 
-def next_step(claim: Claim) -> Text:
-    """Say who acts next, and how; while an active domain's MX records are wrong, what to set is part of it."""
-    domain = domain_for_people(claim.domain)
-    step = _filled(_NEXT_STEPS[claim.state], domain=domain, name=claim.record_name, value=claim.record_value)
+def proof_text(claim: Claim) -> Text | None:
+    """Say what to do about a proof that is missing, and by when; None while nothing is."""
+    if claim.lapses_at is None:
+        return None
+    if claim.proof == "lapsed":
+        return _said(sentences.LAPSED, claim)
+    return _said(sentences.AT_RISK if claim.state in HOLDING else sentences.CLAIMANT_AT_RISK, claim)
+
+
+def reminder_text(claim: Claim) -> Text:
+    """Say that the proof is still missing, and what the latest look saw."""
+    last = claim.reminded_hours == REMINDER_HOURS[-1]
+    said = _said(sentences.LAST_REMINDER if last else sentences.REMINDER, claim)
+    return joined(said, claim.last_attempt.text) if claim.last_attempt else said
+
+
+def transfer_text(claim: Claim, seen: Seen) -> Text:
+    """Say how a transfer stands and who acts next (R15)."""
+    said = _said(sentences.TRANSFERS[seen.role, seen.transfer.state], claim, seen.transfer.answer_by)
+    if seen.role == "claimant":
+        return said
+    proofs = sentences.PROOFS[claim.proof == "held", seen.claimant_proof == "held"]
+    return joined(said, _said(proofs, claim))
+
+
+def closed_text(claim: Claim, role: Side, reason: str) -> Text:
+    """Say why a transfer has ended."""
+    return _said(sentences.CLOSED[role, reason], claim)
+
+
+def _transfer_view(claim: Claim, seen: Seen) -> TransferView:
+    is_holder = seen.role == "holder"
+    return TransferView(
+        role=seen.role,
+        state=seen.transfer.state,
+        opened_at=seen.transfer.opened_at,
+        answer_by=seen.transfer.answer_by,
+        holder_proof=claim.proof if is_holder else None,
+        claimant_proof=seen.claimant_proof,
+        text=transfer_text(claim, seen),
+    )
+
+
+def _next_step(claim: Claim, seen: Seen | None) -> Text:
+    """Say who acts next, and how; what is most pressing comes first, wrong MX records of an active domain last."""
+    steps: list[Text] = []
+    missing = proof_text(claim)
+    if missing is not None:
+        steps.append(missing)
+    if seen is not None and seen.role == "holder":
+        steps.append(transfer_text(claim, seen))
+    if claim.proof == "lapsed" and claim.state == "active":
+        return joined(*steps)
+    if claim.state != "contested" or missing is None:
+        steps.append(_said(sentences.NEXT_STEPS[claim.state], claim))
+    if seen is not None and seen.role == "claimant":
+        steps.append(transfer_text(claim, seen))
     mx = claim.mx_attempt
-    if claim.state != "active" or mx is None or mx.state in ("ok", "unknown"):
-        return step
-    # What was seen in the DNS is somebody's text: it is joined, never formatted.
-    return Text(de=f"{step.de} {mx.text.de}", en=f"{step.en} {mx.text.en}")
+    if claim.state == "active" and mx is not None and mx.state not in ("ok", "unknown"):
+        steps.append(mx.text)
+    return joined(*steps)
 
 
-def transfer_text(role: str, claim: Claim) -> Text:
-    """Tell the holder or the claimant of a contested domain how it stands (R15)."""
-    return _filled(_TRANSFER_TEXTS[role], domain=domain_for_people(claim.domain))
+def _said(text: Text, claim: Claim, date: datetime | None = None) -> Text:
+    words = {
+        "domain": domain_for_people(claim.domain),
+        "name": claim.record_name,
+        "value": claim.record_value,
+        "date": _written(date or claim.lapses_at),
+        "since": _written(claim.noes[0] if claim.noes else None),
+    }
+    return filled(text, **words)
 
 
-def _filled(text: Text, **words: str) -> Text:
-    return Text(de=text.de.format_map(words), en=text.en.format_map(words))
+def _written(time: datetime | None) -> str:
+    return "" if time is None else f"{time:%Y-%m-%d %H:%M} UTC"

@@ -1,7 +1,7 @@
 """The gate, the names nobody can claim, and what an account sees of its claim."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 from uuid import UUID
 
@@ -9,11 +9,11 @@ import pytest
 
 from contracts.base import Text
 from contracts.dnscheck_v1 import MxAttempt
-from contracts.domain_v1 import DomainState
+from contracts.domain_v1 import DomainState, DomainView
 from contracts.refusals import Finding
 from services.domain.gate import admitted, all_admitted, may_have_features
 from services.domain.names import unclaimable
-from services.domain.rules import Claim, Name
+from services.domain.rows import PROVEN, Claim, Name, Transfer
 from services.domain.views import view
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -24,14 +24,24 @@ LABEL = "_postkontor-challenge"
 
 
 def named(state: DomainState, domain: str = "nordwind-segel.de", account: str = "nordwind") -> Name:
-    claim = Claim(domain, account, UUID(int=7), state, "_postkontor-challenge", TOKEN, NOW, NOW, password_hash=HASH)
+    claim = Claim(
+        domain, account, UUID(int=7), state, "_postkontor-challenge", TOKEN, NOW, NOW, password_hash=HASH,
+        proof="held" if state in PROVEN else "pending",
+        transfer=Transfer("open", NOW, NOW + timedelta(hours=72)) if state == "contested" else None,
+    )  # fmt: skip
     return Name(domain, (claim,))
+
+
+def shown(state: DomainState, domain: str = "nordwind-segel.de") -> DomainView:
+    name = named(state, domain)
+    return view(name.claims[0], name)
 
 
 @pytest.mark.parametrize(
     ("state", "code"),
     [
         ("claimed", "domain_unverified"),
+        ("abandoned", "domain_claim_abandoned"),
         ("verified", "domain_password_missing"),
         ("removing", "domain_not_active"),
         ("contested", "domain_not_active"),
@@ -104,7 +114,7 @@ def test_names_that_somebody_can_prove_are_claimable(domain):
 
 
 def test_the_record_comes_in_every_form_that_registrars_ask_for():
-    record = view(named("claimed", "segel.nordwind.co.uk").claims[0]).record
+    record = shown("claimed", "segel.nordwind.co.uk").record
     assert record.name == "_postkontor-challenge.segel.nordwind.co.uk"
     assert record.name_in_zone == "_postkontor-challenge.segel"
     assert record.zone_line == f'_postkontor-challenge.segel.nordwind.co.uk. 300 IN TXT "token={TOKEN}"'
@@ -114,7 +124,7 @@ def test_the_record_comes_in_every_form_that_registrars_ask_for():
 
 @pytest.mark.parametrize("state", get_args(DomainState))
 def test_every_state_says_who_acts_next_in_both_languages(state):
-    step = view(named(state).claims[0]).next_step
+    step = shown(state).next_step
     assert step.de != step.en
     assert "{" not in step.de + step.en
 
@@ -124,15 +134,16 @@ def test_wrong_mx_records_are_part_of_the_next_step():
         state="foreign", code="foreign", text=Text(de="Falsch: {x}", en="Wrong: {x}"), expected=(), checked_at=NOW,
         elapsed_ms=1,
     )  # fmt: skip
-    claim = replace(named("active").claims[0], mx="foreign", mx_attempt=seen)
-    assert view(claim).next_step.en.endswith("Wrong: {x}")
+    name = named("active")
+    claim = replace(name.claims[0], mx="foreign", mx_attempt=seen)
+    assert view(claim, name).next_step.en.endswith("Wrong: {x}")
 
 
 def test_a_view_shows_the_name_as_people_write_it_and_never_the_password():
-    shown = view(named("active", "xn--mller-kva.de").claims[0])
-    assert shown.domain_unicode == "müller.de"
-    assert shown.has_password
-    assert "SHA512" not in shown.model_dump_json()
+    seen = shown("active", "xn--mller-kva.de")
+    assert seen.domain_unicode == "müller.de"
+    assert seen.has_password
+    assert "SHA512" not in seen.model_dump_json()
 
 
 def test_a_name_too_long_for_its_record_is_refused():

@@ -1,39 +1,39 @@
 """The worker domain on real servers; the test speaks for billing, dnscheck and mailbox."""
 
 import asyncio
-import json
-from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import count
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
-from contracts.base import Text
-from contracts.billing_v1 import AcceptedClaim, AccountOpened, AccountStanding, AccountView, MasterData
-from contracts.dnscheck_v1 import Attempt, MxAttempt, MxChecked, TxtChecked
+from contracts.billing_v1 import AccountOpened, AccountView, MasterData
+from contracts.dnscheck_v1 import AdviceChecked, MailAdvice, MxAttempt, MxChecked
 from contracts.domain_v1 import (
-    AskDomain,
     AskDomains,
+    CheckMailRecords,
     CheckMx,
-    ClaimDomain,
     RemoveDomain,
     SetDomainFeatures,
     SetDomainPassword,
     ValidateDomain,
 )
 from contracts.mailbox_v1 import AddAliases, CreateMailbox, DomainOccupied, DomainVacated
-from services.chassis import worker
-from services.chassis.book import Change
 from services.domain.app import service
-from services.domain.store import NAMES
+from tests.workers.domain_neighbours import (
+    HASH,
+    LANES,
+    NOW,
+    WORDS,
+    active,
+    attempt,
+    claim,
+    in_state,
+    orders,
+    shown,
+    tell_txt,
+)
 
-LANES = 5
-HASH = "{SHA512-CRYPT}$6$saltsalt$" + "a" * 86
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-WORDS = Text(de="x", en="x")
 numbers = count(1)
 
 
@@ -52,61 +52,6 @@ def name(domain) -> str:
 @pytest.fixture
 def account(domain) -> str:
     return f"nordwind-{next(numbers)}"
-
-
-async def claim(bus, account: str, name: str, *, password_hash=None):
-    order = AcceptedClaim(
-        request=ClaimDomain(domain=name, password_hash=password_hash),
-        standing=AccountStanding(state="active", package="gold", self_service=True),
-        language="de",
-    )
-    return await bus.request(account, order)
-
-
-def attempt(kind="confirmed", code="verified") -> Attempt:
-    return Attempt(
-        kind=kind, code=code, text=WORDS, expected_name="n", expected_value="v", checked_at=NOW, elapsed_ms=1
-    )
-
-
-async def tell_txt(bus, account, view, *, kind="confirmed", requests=()) -> None:
-    fact = TxtChecked(
-        domain_id=view.domain_id, domain=view.domain, requests=requests, attempt=attempt(kind, "verified")
-    )
-    await bus.send(account, fact)
-
-
-async def shown(bus, account: str, name: str):
-    return (await bus.ask(account, AskDomain(domain=name))).domain
-
-
-async def in_state(bus, account: str, name: str, state: str):
-    async def reached():
-        view = await shown(bus, account, name)
-        return view if view and view.state == state else None
-
-    return await bus.eventually(reached, what=f"{name} being {state}")
-
-
-async def active(bus, account: str, name: str):
-    view = (await claim(bus, account, name, password_hash=HASH)).data.domain
-    await tell_txt(bus, account, view)
-    return await in_state(bus, account, name, "active")
-
-
-async def orders(bus, account: str, service_and_name: str):
-    """Return the data of the hand-overs to a neighbour that are in the stream."""
-    context = bus.client.jetstream()
-    subscription = await context.subscribe(
-        f"cmd.{account}.{service_and_name}.v1.>", stream="CMD", ordered_consumer=True
-    )
-    found = []
-    while True:
-        try:
-            found.append(json.loads((await subscription.next_msg(timeout=0.3)).data)["data"])
-        except TimeoutError:
-            await subscription.unsubscribe()
-            return found
 
 
 async def test_a_claim_names_its_record_and_orders_a_look(bus, account, name):
@@ -132,7 +77,7 @@ async def test_a_public_suffix_is_refused(bus, account):
 async def test_a_requested_validation_ends_with_what_was_seen(bus, account, name):
     view = (await claim(bus, account, name)).data.domain
     id_ = await bus.send(account, ValidateDomain(domain=name))
-    await tell_txt(bus, account, view, kind="not_yet", requests=(id_,))
+    await tell_txt(bus, view, attempt("not_yet"), requests=(id_,))
     outcome = await bus.answer(account, id_)
     assert outcome.type == "domain.validation-finished.v1"
     assert outcome.correlationid == id_
@@ -142,7 +87,7 @@ async def test_a_requested_validation_ends_with_what_was_seen(bus, account, name
 
 async def test_a_proof_and_a_password_make_a_domain_active(bus, account, name):
     view = (await claim(bus, account, name)).data.domain
-    await tell_txt(bus, account, view)
+    await tell_txt(bus, view)
     await in_state(bus, account, name, "verified")
     outcome = await bus.request(account, SetDomainPassword(domain=name, password_hash=HASH))
     assert outcome.type == "domain.domain-password-set.v1"
@@ -154,7 +99,9 @@ async def test_a_proof_and_a_password_make_a_domain_active(bus, account, name):
         "domain-password-set",
         "domain-activated",
     ]
-    assert [order["facet"] for order in await orders(bus, account, "dnscheck.watch-domain")] == ["txt", "mx"]
+    assert [order["facet"] for order in await orders(bus, account, "dnscheck.watch-domain")] == [
+        "txt", "mx", "advice",
+    ]  # fmt: skip
 
 
 async def test_events_never_carry_the_password(bus, account, name):
@@ -168,7 +115,7 @@ async def test_the_first_proof_wins_and_the_other_account_is_told(bus, name):
     mine = (await claim(bus, "first-one", name)).data.domain
     theirs = (await claim(bus, "second-one", name)).data.domain
     assert mine.record.value != theirs.record.value
-    await tell_txt(bus, "second-one", theirs)
+    await tell_txt(bus, theirs)
     await in_state(bus, "second-one", name, "verified")
     lost = await shown(bus, "first-one", name)
     assert lost.state == "lost"
@@ -183,7 +130,7 @@ async def test_however_many_prove_a_name_at_once_one_holds_it(bus, name):
     claims = await asyncio.gather(*(claim(bus, account, name) for account in accounts))
     views = [outcome.data.domain for outcome in claims]
     late = asyncio.gather(*(claim(bus, f"late-{number}", name) for number in range(4)))
-    await asyncio.gather(*(tell_txt(bus, view.account, view) for view in (*views, *views)))
+    await asyncio.gather(*(tell_txt(bus, view) for view in (*views, *views)))
     await late
 
     async def settled():
@@ -197,36 +144,11 @@ async def test_however_many_prove_a_name_at_once_one_holds_it(bus, name):
     assert len([event for event in verified if event.data.domain.domain == name]) == 1
 
 
-async def test_a_later_proof_opens_a_transfer_and_changes_nothing_for_the_holder(bus, name):
-    held = await active(bus, "holder", name)
-    view = (await claim(bus, "claimant", name)).data.domain
-    await tell_txt(bus, "claimant", view)
-    await in_state(bus, "claimant", name, "contested")
-    assert await shown(bus, "holder", name) == held
-    roles = [event.data.role for event in await bus.events("evt.*.domain.transfer-opened.v1")]
-    assert sorted(roles) == ["claimant", "holder"]
-
-
-async def test_a_name_that_its_holder_gives_up_goes_to_the_next_proof(bus, name):
-    view = (await claim(bus, "leaving", name)).data.domain
-    await tell_txt(bus, "leaving", view)
-    await in_state(bus, "leaving", name, "verified")
-    waiting = (await claim(bus, "waiting", name)).data.domain
-    await tell_txt(bus, "waiting", waiting)
-    await in_state(bus, "waiting", name, "contested")
-    outcome = await bus.request("leaving", RemoveDomain(domain=name))
-    assert outcome.type == "domain.domain-removed.v1"
-    assert await shown(bus, "leaving", name) is None
-    assert len(await orders(bus, "waiting", "dnscheck.watch-domain")) == 2
-    await tell_txt(bus, "waiting", waiting)
-    await in_state(bus, "waiting", name, "verified")
-
-
 async def test_looks_at_an_ended_claim_are_answered_and_called_off_again(bus, account, name):
     view = (await claim(bus, account, name)).data.domain
     await bus.request(account, RemoveDomain(domain=name))
     id_ = uuid4()
-    await tell_txt(bus, account, view, requests=(id_,))
+    await tell_txt(bus, view, requests=(id_,))
     outcome = await bus.answer(account, id_)
     assert outcome.data.domain.state == "removed"
     assert not outcome.data.verified
@@ -248,6 +170,20 @@ async def test_a_changed_mx_state_is_said_once(bus, account, name):
     await bus.eventually(both_noted)
     changes = await bus.events(f"evt.{account}.domain.mx-changed.v1")
     assert [event.data.previous for event in changes] == ["unknown"]
+
+
+async def test_advice_goes_to_who_asked_and_changes_nothing(bus, account, name):
+    view = await active(bus, account, name)
+    id_ = await bus.send(account, CheckMailRecords(domain=name))
+    given = MailAdvice(items=(), checked_at=NOW, elapsed_ms=1)
+    look = AdviceChecked(domain_id=view.domain_id, domain=name, requests=(id_,), advice=given)
+    await bus.send(account, look)
+    outcome = await bus.answer(account, id_)
+    assert (outcome.data.advice, outcome.data.domain) == (given, view)
+    again = uuid4()
+    await bus.send(account, look.model_copy(update={"requests": (again,), "domain_id": uuid4()}))  # of an ended claim
+    assert (await bus.answer(account, again)).data.advice == given
+    assert len(await orders(bus, account, "dnscheck.unwatch-domain")) == 1
 
 
 async def test_the_gate_hands_a_mailbox_on_or_names_the_next_step(bus, account, name):
@@ -349,72 +285,3 @@ async def test_domains_come_in_pages(bus, account):
     second = await bus.ask(account, AskDomains(limit=3, after=first.next))
     assert [view.domain for view in (*first.domains, *second.domains)] == names
     assert second.next is None
-
-
-# --- rows that cannot be ----------------------------------------------------------------------------------------
-
-GOOD = {
-    "domain": "gut.de", "account": "nordwind", "domain_id": UUID(int=1), "state": "active", "label": "_x-challenge",
-    "token": "a" * 32, "password_hash": HASH, "claimed_at": NOW, "verified_at": NOW, "activated_at": NOW,
-    "updated_at": NOW, "revision": 1,
-}  # fmt: skip
-BAD = [
-    ("claim_state_known", {"state": "parked"}),
-    ("domain_is_a_label_in_lower_case", {"domain": "Gut.de"}),
-    ("token_is_160_bits_of_base32", {"token": "short"}),
-    ("label_is_one_label", {"label": "a.b"}),
-    ("held_domain_was_proven", {"state": "verified", "verified_at": None}),
-    ("active_domain_has_password", {"password_hash": None}),
-    ("active_domain_has_password", {"activated_at": None}),
-    ("password_is_hashed", {"password_hash": "secret"}),
-    ("feature_known", {"features": ["jetpack"]}),
-    ("mx_state_known", {"mx_state": "fine"}),
-    ("revision_counts_from_one", {"revision": 0}),
-]
-BESIDE = [
-    ("one_holder_per_domain", {"account": "suedwind", "domain_id": UUID(int=2), "state": "verified"}),
-    ("one_claim_per_account_and_domain", {"domain_id": UUID(int=2), "state": "lost"}),
-    ("domain_id_names_one_claim", {"domain": "besser.de"}),
-]
-
-
-async def insert(connection, row) -> None:
-    places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
-    await connection.execute(f"INSERT INTO domain.claim ({', '.join(row)}) VALUES ({places})", *row.values())
-
-
-@pytest_asyncio.fixture
-async def rows(bus, domain):
-    """A connection whose rows vanish with the test."""
-    await worker.migrate(service, bus.settings())
-    connection = await asyncpg.connect(bus.database_url)
-    transaction = connection.transaction()
-    await transaction.start()
-    yield connection
-    await transaction.rollback()
-    await connection.close()
-
-
-@pytest.mark.parametrize(("constraint", "fault"), BAD)
-async def test_an_impossible_claim_is_refused_by_the_database(rows, constraint, fault):
-    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
-        await insert(rows, GOOD | fault)
-    assert refused.value.constraint_name == constraint
-
-
-@pytest.mark.parametrize(("constraint", "second"), BESIDE)
-async def test_a_claim_that_cannot_stand_beside_another_is_refused(rows, constraint, second):
-    await insert(rows, GOOD)
-    with pytest.raises(asyncpg.UniqueViolationError) as refused:
-        await insert(rows, GOOD | second)
-    assert refused.value.constraint_name == constraint
-
-
-async def test_a_name_changes_hands_within_one_write(rows):
-    await insert(rows, GOOD | {"account": "westwind"})
-    await insert(rows, GOOD | {"account": "nordwind", "domain_id": UUID(int=2), "state": "contested"})
-    before = (await NAMES.load(rows, ["gut.de"]))["gut.de"]
-    taking, giving = before.claims
-    after = before.having(replace(taking, state="active"), replace(giving, state="removed"))
-    await NAMES.save(rows, [Change("gut.de", before, after)])
-    assert (await NAMES.load(rows, ["gut.de"]))["gut.de"] == after

@@ -1,0 +1,172 @@
+"""The bus edge of domain, second part: names that are given up, and names that pass from one account to another."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from contracts.domain_v1 import (
+    AnswerTransfer,
+    DecideTransfer,
+    DomainRemoval,
+    RemoveDomain,
+    TransferAnswered,
+    TransferDecided,
+)
+from contracts.mailbox_v1 import DomainOccupied, DomainVacated
+from contracts.messages import REGISTRY
+from contracts.refusals import Refusal, refuse
+from services.chassis.book import Book, Wanted
+from services.chassis.fates import Done, Fate, HandedOver, Order, Refused, Say
+from services.chassis.received import Received, Tick
+from services.chassis.service import Moment
+from services.domain import rules, transfers
+from services.domain.handlers import name_of, of_request, refused_account, service
+from services.domain.outgoing import ANSWER_DUE, and_then, consequences, removed, say
+from services.domain.rows import Claim, Name, Yielding
+from services.domain.store import NAMES
+from services.domain.views import view
+
+REMOVAL = REGISTRY.of(RemoveDomain).type
+ASKED_BY = {"holder": REGISTRY.of(AnswerTransfer).type, "operator": REGISTRY.of(DecideTransfer).type}
+
+
+# --- requests ---------------------------------------------------------------------------------------------------
+
+
+@service.command(RemoveDomain, keys=of_request)
+def remove_domain(message: Received[RemoveDomain], book: Book, moment: Moment) -> Fate:
+    """Give a name up; where mailboxes may stand under it, mailbox is asked first."""
+    before = name_of(book, message.data.domain)
+    name = refused_account(message, book) or rules.remove(before, message.account, moment.now)
+    if isinstance(name, Refusal):
+        return Refused(name)
+    book.put(NAMES, name.domain, name)
+    claim = _own(name, message.account)
+    done = consequences(before, name)
+    if claim.state == "removing":
+        return _asked_mailbox(claim, done)
+    return and_then((removed(claim, name),), done)
+
+
+@service.command(AnswerTransfer, keys=of_request)
+def answer_transfer(message: Received[AnswerTransfer], book: Book, moment: Moment) -> Fate:
+    """Take the holder's answer to a transfer (R15)."""
+    before, consent = name_of(book, message.data.domain), message.data.consent
+    name = refused_account(message, book) or transfers.answer(
+        before, message.account, consent=consent, request_id=message.request_id, now=moment.now
+    )
+    return _of_holder(message, book, before, name)
+
+
+@service.command(DecideTransfer, keys=lambda message: [(NAMES, message.data.domain)])
+def decide_transfer(message: Received[DecideTransfer], book: Book, moment: Moment) -> Fate:
+    """Take the operator's decision; the account is the holder's, whatever its standing.
+
+    The removal is the holder's, and so is a refusal that counts his mailboxes: no other account may read it.
+    """
+    before, decision = name_of(book, message.data.domain), message.data
+    name = transfers.decide(
+        before, message.account, to=decision.to, claimant=decision.claimant, request_id=message.request_id,
+        now=moment.now,
+    )  # fmt: skip
+    return _of_holder(message, book, before, name)
+
+
+def _of_holder(
+    message: Received[AnswerTransfer] | Received[DecideTransfer], book: Book, before: Name, name: Name | Refusal
+) -> Fate:
+    if isinstance(name, Refusal):
+        return Refused(name)
+    book.put(NAMES, name.domain, name)
+    claim, done = _own(name, message.account), consequences(before, name)
+    if claim.yielding is not None and claim.yielding.request_id == message.request_id:
+        return _asked_mailbox(claim, done)
+    gone = (_removed_for_transfer(claim, name),) if claim.state == "removed" else ()
+    return and_then(gone, done, (say(_outcome(message.data, claim, name), claim),))
+
+
+def _outcome(request: AnswerTransfer | DecideTransfer, claim: Claim, name: Name) -> TransferAnswered | TransferDecided:
+    if isinstance(request, AnswerTransfer):
+        return TransferAnswered(domain=view(claim, name), consent=request.consent)
+    return TransferDecided(domain=view(claim, name), to=request.to)
+
+
+def _asked_mailbox(claim: Claim, done: Done) -> HandedOver:
+    removal = DomainRemoval(request=RemoveDomain(domain=claim.domain), domain_id=claim.domain_id)
+    return HandedOver((*done.orders, Order(removal, key=str(claim.domain_id))), done.says, done.timings)
+
+
+# --- what mailbox says ------------------------------------------------------------------------------------------
+
+
+@service.event(DomainVacated, keys=lambda message: [(NAMES, message.data.domain)])
+def domain_vacated(message: Received[DomainVacated], book: Book, moment: Moment) -> Fate:
+    """Finish a removal; asked for twice, it is answered twice, each request in its own way."""
+    before = name_of(book, message.data.domain)
+    claim = before.of(message.account)
+    if claim is None or claim.domain_id != message.data.domain_id or claim.state not in ("removing", "removed"):
+        return _claimed_anew(message.data.domain)
+    yielding = _asked_for(claim, message.request_id)
+    name = rules.vacated(before, claim, message.request_id, moment.now)
+    book.put(NAMES, name.domain, name)
+    gone, done = _own(name, message.account), consequences(before, name)
+    if yielding is None:
+        return and_then((removed(gone, name),), done)
+    facts = (_removed_for_transfer(gone, name),) if claim.state == "removing" else ()
+    return and_then(facts, done, (say(_answer_to(yielding, gone, name), gone),))
+
+
+@service.event(DomainOccupied, keys=lambda message: [(NAMES, message.data.domain)])
+def domain_occupied(message: Received[DomainOccupied], book: Book, moment: Moment) -> Fate:
+    """Take a removal back: mailboxes stand under the domain. Refuses the request that asked for it."""
+    before = name_of(book, message.data.domain)
+    claim = before.of(message.account)
+    if claim is None or claim.domain_id != message.data.domain_id or claim.state not in ("removing", "active"):
+        return _claimed_anew(message.data.domain)
+    yielding = _asked_for(claim, message.request_id)
+    name, reason = rules.occupied(before, claim, message.data, moment.now)
+    book.put(NAMES, name.domain, name)
+    return Refused(reason, request_type=ASKED_BY[yielding.by] if yielding else REMOVAL)
+
+
+def _claimed_anew(domain: str) -> Refused:
+    return Refused(refuse("domain_unknown", domain=domain), request_type=REMOVAL)
+
+
+def _asked_for(claim: Claim, request_id: UUID) -> Yielding | None:
+    return claim.yielding if claim.yielding is not None and claim.yielding.request_id == request_id else None
+
+
+def _answer_to(yielding: Yielding, claim: Claim, name: Name) -> TransferAnswered | TransferDecided:
+    shown = view(claim, name)
+    if yielding.by == "holder":
+        return TransferAnswered(domain=shown, consent=True)
+    return TransferDecided(domain=shown, to="claimant")
+
+
+def _removed_for_transfer(claim: Claim, name: Name) -> Say:
+    # Its own name as the request: the transfer's outcome, not this, is what the requester waits for.
+    return removed(claim, name, request_id=claim.domain_id)
+
+
+# --- what time says ---------------------------------------------------------------------------------------------
+
+
+def _of_tick(tick: Tick) -> Iterable[Wanted]:
+    return ((NAMES, str(tick.payload["domain"])),)
+
+
+@service.timer(ANSWER_DUE, keys=_of_tick)
+def answer_due(tick: Tick, book: Book, moment: Moment) -> Fate:
+    """Note that the holder has not answered in time; nothing else happens by itself (R15)."""
+    before = name_of(book, str(tick.payload["domain"]))
+    name = transfers.overdue(before, tick.account, UUID(tick.key), moment.now)
+    if name is before:
+        return Done()  # answered, withdrawn or ended since
+    book.put(NAMES, name.domain, name)
+    return consequences(before, name)
+
+
+def _own(name: Name, account: str) -> Claim:
+    claim = name.of(account)
+    assert claim is not None, "a request that was not refused has a claim"
+    return claim
