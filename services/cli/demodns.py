@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from services.cli.desk import STACK_FILE, Desk, desk_of
-from services.cli.running import run
+from services.cli.running import a_label, run
 
 demo_dns_app = typer.Typer(help="The demo DNS of `postkontor dev`: play the registrar.", no_args_is_help=True)
 
@@ -40,7 +40,7 @@ def register_domain(ctx: typer.Context, domain: Domain) -> None:
     """Register a domain; its zone is empty at first."""
     from deploy.devstack import dnsupdate
 
-    desk, name = desk_of(ctx), _a_label(domain)
+    desk, name = desk_of(ctx), a_label(domain)
     servers = _servers(desk)
     _send(desk, dnsupdate.register_domain(servers.registry, servers.port, name), "registered", name)
 
@@ -50,7 +50,7 @@ def unregister_domain(ctx: typer.Context, domain: Domain) -> None:
     """Give a domain up, zone and all."""
     from deploy.devstack import dnsupdate
 
-    desk, name = desk_of(ctx), _a_label(domain)
+    desk, name = desk_of(ctx), a_label(domain)
     servers = _servers(desk)
     _send(desk, dnsupdate.unregister_domain(servers.registry, servers.port, name), "removed", name)
 
@@ -71,7 +71,7 @@ def set_txt(
     """
     from deploy.devstack import dnsupdate
 
-    desk, zone = desk_of(ctx), _a_label(domain)
+    desk, zone = desk_of(ctx), a_label(domain)
     if name is not None and value is None:
         desk.fail(2, "usage", desk.sentence("txt_choice"))
     servers = _servers(desk)
@@ -91,7 +91,7 @@ def set_mx(
     """Replace the MX records."""
     from deploy.devstack import dnsupdate
 
-    desk, zone = desk_of(ctx), _a_label(domain)
+    desk, zone = desk_of(ctx), a_label(domain)
     servers = _servers(desk)
     try:
         pairs = [(int(preference), host) for preference, host in (record.split() for record in records or ())]
@@ -138,12 +138,3 @@ def _servers(desk: Desk) -> DemoServers:
         return DemoServers(found["POSTKONTOR_DNS_REGISTRY"].rsplit(":", 1)[0], zones, int(port))
     except (KeyError, ValueError):
         desk.fail(2, "usage", desk.sentence("no_demo_dns"), desk.sentence("demo_dns_hint"))
-
-
-def _a_label(domain: str) -> str:
-    from contracts.values import domain_name
-
-    try:
-        return domain_name(domain)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None

@@ -1,12 +1,12 @@
 """`postkontor domain`: claim, prove, use and give up domains."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from services.cli.desk import desk_of
 from services.cli.mailboxes import FeatureList, chosen_features
-from services.cli.running import REFUSED, USAGE, inquire, not_found, order, pages, print_all
+from services.cli.running import REFUSED, USAGE, inquire, inquire_if_answered, not_found, order, pages, print_all
 from services.cli.terminal import confirm, typed_password
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password
 Hash = Annotated[
     str | None, typer.Option("--password-hash", help="A finished {ARGON2ID}, {BLF-CRYPT} or {SHA512-CRYPT}.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Watch the DNS checks until the domain is proven.")]
 
 
@@ -54,7 +55,7 @@ def add(
 @domain_app.command("show")
 def show(ctx: typer.Context, name: Name, wait: Wait = False) -> None:
     """Show a domain, its record, and what the last check saw."""
-    from services.cli import views
+    from services.cli import views, views_dns
     from services.cli.watching import watch
 
     desk, domain = desk_of(ctx), _known(ctx, name)
@@ -66,9 +67,11 @@ def show(ctx: typer.Context, name: Name, wait: Wait = False) -> None:
         desk.print_json(domain.model_dump_json())
     else:
         views.show_domain(desk, domain)
-        if domain.last_attempt is not None and domain.verified_at is None:
+        if domain.last_attempt is not None and (domain.verified_at is None or domain.proof_missing_since is not None):
             desk.console.print()
-            views.show_attempt(desk, domain.last_attempt)
+            views_dns.show_attempt(desk, domain.last_attempt)
+        if domain.state == "active":
+            _show_summary(ctx, name)
 
 
 @domain_app.command("list")
@@ -102,6 +105,14 @@ def check_mx(ctx: typer.Context, name: Name) -> None:
     order(ctx, lambda: CheckMx(domain=name))
 
 
+@domain_app.command("advice")
+def check_mail_records(ctx: typer.Context, name: Name) -> None:
+    """Look at SPF, DKIM, DMARC and the like now."""
+    from contracts.domain_v1 import CheckMailRecords
+
+    order(ctx, lambda: CheckMailRecords(domain=name))
+
+
 @domain_app.command("password")
 def password(ctx: typer.Context, name: Name, password_stdin: Stdin = False, password_hash: Hash = None) -> None:
     """Set the administrative password. A verified domain becomes active by it."""
@@ -132,14 +143,52 @@ def features(
 
 
 @domain_app.command("remove")
-def remove(
-    ctx: typer.Context, name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
-) -> None:
+def remove(ctx: typer.Context, name: Name, yes: Yes = False) -> None:
     """Give a domain up; refused while it has mailboxes."""
     from contracts.domain_v1 import RemoveDomain
 
     confirm(desk_of(ctx), name, yes=yes)
     order(ctx, lambda: RemoveDomain(domain=name))
+
+
+@domain_app.command("transfer")
+def transfer(
+    ctx: typer.Context,
+    name: Name,
+    consent: Annotated[bool, typer.Option("--consent/--object", help="Give the domain up for it, or object to it.")],
+    yes: Yes = False,
+) -> None:
+    """Answer to another account's proof of a domain of yours."""
+    from contracts.domain_v1 import AnswerTransfer
+
+    if consent:
+        confirm(desk_of(ctx), name, yes=yes, question="really_give_up")
+    order(ctx, lambda: AnswerTransfer(domain=name, consent=consent))
+
+
+@domain_app.command("decide-transfer")
+def decide_transfer(
+    ctx: typer.Context,
+    name: Name,
+    to: Annotated[Literal["holder", "claimant"], typer.Option("--to", help="Who shall have the domain.")],
+    claimant: Annotated[
+        str | None, typer.Option("--claimant", help="The claimant's account; needed where there are several.")
+    ] = None,
+) -> None:
+    """Decide a transfer (operator). The account is the holder's."""
+    from contracts.domain_v1 import DecideTransfer
+
+    order(ctx, lambda: DecideTransfer(domain=name, to=to, claimant=claimant))
+
+
+def _show_summary(ctx: typer.Context, name: str) -> None:
+    """Print what was last advised in a line, if the worker that knows it answers."""
+    from contracts.dnscheck_v1 import AskAttempts
+    from services.cli import views_dns
+
+    answer = inquire_if_answered(ctx, AskAttempts(domain=name, limit=1))
+    if answer is not None and answer.advice is not None:
+        views_dns.show_advice_summary(desk_of(ctx), name, answer.advice)
 
 
 def _known(ctx: typer.Context, name: str) -> "DomainView":

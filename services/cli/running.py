@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 UNEXPECTED, USAGE, REFUSED, NO_ANSWER, NO_BUS = 1, 2, 3, 4, 5
+BESIDE_SECONDS = 2.0  # what is nice to have may take no longer
 INTERRUPTED = 130  # as shells count SIGINT
 CODES = {
     "NotConnected": NO_BUS,
@@ -134,6 +135,21 @@ def inquire(ctx: typer.Context, make: "Callable[[], BaseModel]") -> Any:
     return run(desk, ask, ctx)
 
 
+def inquire_if_answered(ctx: typer.Context, question: "BaseModel") -> Any:
+    """Ask for something beside the result: None, and no error, where nobody answers."""
+    from client import PostkontorError
+
+    async def ask() -> Any:
+        asked: Any = question
+        async with desk_of(ctx).office() as office:
+            return await office.ask(asked, timeout=BESIDE_SECONDS)
+
+    try:
+        return asyncio.run(_awaited(ask))
+    except PostkontorError:
+        return None
+
+
 def pages(ctx: typer.Context, make: "Callable[[str], BaseModel]", field: str) -> list[Any]:
     """Ask page after page and return all entries; `make` gets the last name seen."""
     desk = desk_of(ctx)
@@ -202,3 +218,13 @@ def _reason(desk: Desk, fault: Any) -> str:
 
 async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
     return await work()
+
+
+def a_label(domain: str) -> str:
+    """Read a domain as it is typed: in A-labels, or an end with wrong usage."""
+    from contracts.values import domain_name
+
+    try:
+        return domain_name(domain)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

@@ -127,11 +127,11 @@ def _password(desk: Desk, *, from_stdin: bool) -> str:
     return password
 
 
-def confirm(desk: Desk, what: str, *, yes: bool) -> None:
-    """Ask before deleting; without a terminal it has to be said on the command line."""
+def confirm(desk: Desk, what: str, *, yes: bool, question: str = "really_delete") -> None:
+    """Ask before something is gone; without a terminal it has to be said on the command line."""
     if yes:
         return
     if not sys.stdin.isatty():
         desk.fail(2, "usage", desk.sentence("confirmation_needed"))
-    if not typer.confirm(desk.sentence("really_delete", what=what), err=True):
+    if not typer.confirm(desk.sentence(question, what=what), err=True):
         raise typer.Exit(1)

@@ -8,6 +8,12 @@ def _both(de: str, en: str) -> dict[str, str]:
 WORDS: dict[str, dict[str, str]] = {
     "account": _both("Konto", "Account"),
     "address": _both("Adresse", "Address"),
+    "advice_missing": _both("fehlt", "missing"),
+    "advice_not_applicable": _both("entfällt", "not needed"),
+    "advice_ok": _both("gut", "ok"),
+    "advice_unknown": _both("unbekannt", "unknown"),
+    "advice_weak": _both("schwach", "weak"),
+    "advice_wrong": _both("falsch", "wrong"),
     "alias_forward": _both("Aliasse + Weiterl.", "Aliases + forwards"),
     "aliases": _both("Aliasse", "Aliases"),
     "answer": _both("Antwort", "Answer"),
@@ -20,6 +26,7 @@ WORDS: dict[str, dict[str, str]] = {
     "code": _both("Code", "Code"),
     "company": _both("Firma", "Company"),
     "created": _both("Angelegt", "Created"),
+    "dnssec": _both("DNSSEC", "DNSSEC"),
     "domain": _both("Domain", "Domain"),
     "email": _both("E-Mail", "E-mail"),
     "expected": _both("Erwartet", "Expected"),
@@ -34,18 +41,21 @@ WORDS: dict[str, dict[str, str]] = {
     "keep_copy": _both("Kopie im Postfach", "Copy in the inbox"),
     "language": _both("Sprache", "Language"),
     "line": _both("Zeile für die Zone", "Line for the zone"),
+    "lines": _both("Zeilen für die Zone", "Lines for the zone"),
     "mail": _both("Mail-Speicher", "Mail"),
+    "mail_records": _both("Weitere Einträge für E-Mail", "Other records for mail"),
     "mailbox": _both("Postfach", "Mailbox"),
     "mailboxes": _both("Postfächer", "Mailboxes"),
     "members": _both("Mitglieder", "Members"),
-    "month": _both("Monat, netto", "A month, net"),
     "message": _both("Nachricht", "Message"),
+    "month": _both("Monat, netto", "A month, net"),
     "mx": _both("MX", "MX"),
     "name": _both("Name", "Name"),
-    "next_step": _both("Nächster Schritt", "Next step"),
     "next_look": _both("Nächste Prüfung", "Next check"),
+    "next_step": _both("Nächster Schritt", "Next step"),
     "no": _both("nein", "no"),
     "none": _both("–", "–"),
+    "one_click": _both("Mit einem Klick", "One-click setup"),
     "opened": _both("Eröffnet", "Opened"),
     "origin": _both("Herkunft", "Origin"),
     "package": _both("Paket", "Package"),
@@ -56,6 +66,8 @@ WORDS: dict[str, dict[str, str]] = {
     "plan": _both("Tarif", "Plan"),
     "preference": _both("Vorrang", "Preference"),
     "price": _both("Preis", "Price"),
+    "proof": _both("Nachweis", "Proof"),
+    "provider": _both("DNS-Anbieter", "DNS provider"),
     "quantity": _both("Anzahl", "Quantity"),
     "reserved": _both("Reserviert", "Reserved"),
     "resource": _both("Was", "What"),
@@ -68,15 +80,31 @@ WORDS: dict[str, dict[str, str]] = {
     "support": _both("Support", "Support"),
     "target": _both("Ziel", "Target"),
     "time": _both("Zeit", "Time"),
+    "to_set": _both("Zu setzen (Zeilen für die Zone)", "To set (lines for the zone)"),
+    "topic": _both("Thema", "Topic"),
+    "topic_autoconfig": _both("Autoconfig", "Autoconfig"),
+    "topic_autodiscover": _both("Autodiscover", "Autodiscover"),
+    "topic_caa": _both("CAA", "CAA"),
+    "topic_dane": _both("DANE", "DANE"),
+    "topic_dkim": _both("DKIM", "DKIM"),
+    "topic_dmarc": _both("DMARC", "DMARC"),
+    "topic_mta_sts": _both("MTA-STS", "MTA-STS"),
+    "topic_name_servers": _both("Nameserver", "Name servers"),
+    "topic_spf": _both("SPF", "SPF"),
+    "topic_srv": _both("SRV", "SRV"),
+    "topic_tls_rpt": _both("TLS-RPT", "TLS-RPT"),
     "total": _both("Summe", "Total"),
+    "transfer": _both("Übergang", "Transfer"),
     "ttl": _both("TTL (Sekunden)", "TTL (seconds)"),
     "unlimited": _both("unbegrenzt", "unlimited"),
     "used": _both("Genutzt", "Used"),
     "value": _both("Wert", "Value"),
     "vat_id": _both("USt-IdNr.", "VAT id"),
     "verified": _both("Bestätigt", "Verified"),
+    "what_to_do": _both("Was zu tun ist", "What to do"),
     "worker": _both("Dienst", "Worker"),
     "yes": _both("ja", "yes"),
+    "zone": _both("Zone", "Zone"),
 }
 
 SENTENCES: dict[str, dict[str, str]] = {
@@ -117,6 +145,15 @@ SENTENCES: dict[str, dict[str, str]] = {
         "Das Passwort fehlt: ohne Terminal mit --password-stdin oder --password-hash.",
         "The password is missing: without a terminal give it with --password-stdin or --password-hash.",
     ),
+    "no_challenge": _both(
+        "Unter {where} steht nichts. Mit --value token=... wird geprüft, ob und warum ein Nachweis fehlt.",
+        "There is nothing at {where}. With --value token=... it is checked whether and why a proof is missing.",
+    ),
+    "challenge_there": _both(
+        "Unter {where} steht: {values}. Mit --value token=... wird das als Nachweis geprüft.",
+        "At {where} there is: {values}. With --value token=... it is checked as a proof.",
+    ),
+    "nothing_to_set": _both("Nichts.", "Nothing."),
     "password_again": _both("Noch einmal", "Repeat for confirmation"),
     "password_empty": _both("Das Passwort ist leer.", "The password is empty."),
     "feature_choice": _both(
@@ -173,6 +210,9 @@ SENTENCES: dict[str, dict[str, str]] = {
     "silent_workers": _both("Keine Antwort von: {names}", "No answer from: {names}"),
     "nothing": _both("Nichts da.", "Nothing here."),
     "really_delete": _both("{what} wirklich löschen?", "Really delete {what}?"),
+    "really_give_up": _both(
+        "{what} wirklich an das andere Konto abgeben?", "Really give {what} up to the other account?"
+    ),
     "plan_price": _both(
         "{plan} ({price} im Monat, Preisliste {catalogue})", "{plan} ({price} a month, price list {catalogue})"
     ),
@@ -197,6 +237,29 @@ SENTENCES: dict[str, dict[str, str]] = {
     "each_next_step": _both(
         "Was eine Domain als Nächstes braucht, sagt `postkontor domain show DOMAIN`.",
         "`postkontor domain show DOMAIN` says what a domain needs next.",
+    ),
+    "advice_fine": _both(
+        "Weitere Mail-Einträge: {right} gut, nichts offen.", "Other mail records: {right} ok, nothing open."
+    ),
+    "advice_open": _both(
+        "Weitere Mail-Einträge: {right} gut; offen: {topics}. Mehr: postkontor domain advice {domain}",
+        "Other mail records: {right} ok; open: {topics}. More: postkontor domain advice {domain}",
+    ),
+    "proof_held": _both("vorhanden", "there"),
+    "proof_at_risk": _both(
+        "fehlt seit {since}; ab {until} stoppt das neue Postfächer",
+        "missing since {since}; stops new mailboxes from {until} on",
+    ),
+    "proof_lapsed": _both("fehlt seit {since}; keine neuen Postfächer", "missing since {since}; no new mailboxes"),
+    "transfer_open": _both(
+        "offen seit {since}, Antwort erbeten bis {until}", "open since {since}, an answer is asked for by {until}"
+    ),
+    "transfer_disputed": _both("strittig; der Betreiber entscheidet", "disputed; the operator decides"),
+    "transfer_overdue": _both(
+        "ohne Antwort bis {until}; der Betreiber entscheidet", "not answered by {until}; the operator decides"
+    ),
+    "transfer_granted": _both(
+        "frei für Sie bis {until}; Ihr Nachweis wird geprüft", "free for you until {until}; your proof is being checked"
     ),
     "is_verified": _both("{domain} ist bestätigt (Stand: {state}).", "{domain} is verified (state: {state})."),
     "is_over": _both("{domain} ist {state}; es wird nicht mehr geprüft.", "{domain} is {state}; checking has ended."),

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from contracts.billing_v1 import AccountView, Capacity, UsageAnswer
-from contracts.dnscheck_v1 import Attempt, MxAttempt
+from contracts.dnscheck_v1 import MxAttempt
 from contracts.domain_v1 import DomainView, TxtRecord
 from contracts.mailbox_v1 import GroupView, MailboxView, TargetFeatures
 from contracts.values import address_for_people
 from services.cli.desk import Desk
 from services.cli.terminal import local_time, money, sheet, size, table
+from services.cli.views_dns import show_advice, show_attempt, show_mx
 
 if TYPE_CHECKING:
     from contracts.base import Fact
@@ -23,6 +24,9 @@ def show_fact(desk: Desk, fact: "Fact") -> None:
     parts: dict[str, Any] = dict(fact)
     if "attempt" in parts:
         _show_look(desk, parts)
+        return
+    if "advice" in parts:
+        show_advice(desk, parts["advice"])
         return
     for part in parts.values():
         match part:
@@ -98,11 +102,28 @@ def show_domain(desk: Desk, domain: DomainView) -> None:
         ("features", ", ".join(domain.features)),
         ("mx", domain.mx),
         ("verified", local_time(domain.verified_at) if domain.verified_at else ""),
+        ("proof", _proof(desk, domain)),
+        ("transfer", _transfer(desk, domain)),
         ("next_step", desk.text(domain.next_step)),
     ]
     desk.console.print(sheet(desk, lines))
-    if domain.state == "claimed":
+    if domain.state in ("claimed", "abandoned") or domain.proof_missing_since is not None:
         show_record(desk, domain.record)
+
+
+def _proof(desk: Desk, domain: DomainView) -> str:
+    if domain.proof == "pending":
+        return ""
+    since, until = local_time(domain.proof_missing_since), local_time(domain.proof_lapses_at)
+    return desk.sentence(f"proof_{domain.proof}", since=since, until=until)
+
+
+def _transfer(desk: Desk, domain: DomainView) -> str:
+    transfer = domain.transfer
+    if transfer is None:
+        return ""
+    since, until = local_time(transfer.opened_at), local_time(transfer.answer_by)
+    return desk.sentence(f"transfer_{transfer.state}", since=since, until=until)
 
 
 def show_record(desk: Desk, record: TxtRecord) -> None:
@@ -118,34 +139,6 @@ def show_record(desk: Desk, record: TxtRecord) -> None:
     desk.console.print(sheet(desk, lines))
     desk.console.print(f"{desk.word('line')}:", markup=False)
     desk.console.print(record.zone_line, markup=False, soft_wrap=True)
-
-
-def show_attempt(desk: Desk, attempt: Attempt) -> None:
-    """Print a look for the TXT record: the diagnosis, then who was asked and what was seen."""
-    desk.console.print(desk.text(attempt.text), markup=False, soft_wrap=True)
-    lines = [
-        ("expected", f"{attempt.expected_name} TXT {attempt.expected_value}"),
-        ("seen", "\n".join(attempt.seen)),
-        ("next_look", local_time(attempt.next_check_at) if attempt.next_check_at else ""),
-    ]
-    desk.console.print(sheet(desk, lines))
-    show_asked(desk, attempt)
-
-
-def show_mx(desk: Desk, attempt: MxAttempt) -> None:
-    """Print a look at the MX records."""
-    desk.console.print(desk.text(attempt.text), markup=False, soft_wrap=True)
-    for heading, records in (("expected", attempt.expected), ("seen", attempt.seen)):
-        rows = [(record.preference, record.host) for record in records]
-        desk.console.print(table(desk, ("preference", "host"), rows, title=desk.word(heading)))
-    show_asked(desk, attempt)
-
-
-def show_asked(desk: Desk, attempt: Attempt | MxAttempt) -> None:
-    """Print whom a look has asked, and what came back."""
-    if attempt.asked:
-        rows = [(f"{one.name} {one.type}", f"{one.server} {one.address}".strip(), one.answer) for one in attempt.asked]
-        desk.console.print(table(desk, ("asked", "server", "answer"), rows))
 
 
 def show_mailbox(desk: Desk, mailbox: MailboxView) -> None:

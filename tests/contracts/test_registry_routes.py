@@ -153,10 +153,10 @@ def test_workers_hear_only_facts_that_exist_and_are_not_their_own():
     assert set(HEARD) == set(SERVICES)
 
 
-def test_only_accounts_and_their_packages_are_the_operators():
+def test_only_accounts_their_packages_and_decisions_are_the_operators():
     operators = {route.message.name for route in ROUTES if route.caller == "operator"}
 
-    assert operators == {"open-account", "assign-package"}
+    assert operators == {"open-account", "assign-package", "decide-transfer"}
 
 
 # --- what must never be -----------------------------------------------------------------------------------------
