@@ -103,7 +103,8 @@ def domain_vacated(message: Received[DomainVacated], book: Book, moment: Moment)
     """Finish a removal; asked for twice, it is answered twice, each request in its own way."""
     before = name_of(book, message.data.domain)
     claim = before.of(message.account)
-    if claim is None or claim.domain_id != message.data.domain_id or claim.state not in ("removing", "removed"):
+    states = ("removing", "active", "removed")
+    if claim is None or claim.domain_id != message.data.domain_id or claim.state not in states:
         return _claimed_anew(message.data.domain)
     yielding = _asked_for(claim, message.request_id)
     name = rules.vacated(before, claim, message.request_id, moment.now)
@@ -123,7 +124,7 @@ def domain_occupied(message: Received[DomainOccupied], book: Book, moment: Momen
     if claim is None or claim.domain_id != message.data.domain_id or claim.state not in ("removing", "active"):
         return _claimed_anew(message.data.domain)
     yielding = _asked_for(claim, message.request_id)
-    name, reason = rules.occupied(before, claim, message.data, moment.now)
+    name, reason = rules.occupied(before, claim, message.data, message.request_id, moment.now)
     book.put(NAMES, name.domain, name)
     return Refused(reason, request_type=ASKED_BY[yielding.by] if yielding else REMOVAL)
 

@@ -110,19 +110,23 @@ def mx_checked(claim: Claim, attempt: MxAttempt, now: datetime) -> Claim:
 
 
 def vacated(name: Name, claim: Claim, request_id: UUID, now: datetime) -> Name:
-    """Finish a removal: nothing stands under the domain any more. Each request that asked for it is answered once."""
+    """Finish a removal: nothing stands under the domain any more. Each request that asked for it is answered once.
+
+    That an earlier request was refused meanwhile saves nothing: mailbox has closed the domain by now.
+    """
     yielding = claim.yielding
     is_answered = yielding is not None and yielding.request_id == request_id
     if claim.state == "removed" and not is_answered:
         return name
-    gone = moved(changed(claim, now, yielding=None if is_answered else yielding), "vacated", now)
+    leaving = moved(changed(claim, now, yielding=None if is_answered else yielding), "remove", now)
+    gone = moved(leaving, "vacated", now)
     return settled(name, name.having(gone), now, heir=yielding.to if yielding else None)
 
 
-def occupied(name: Name, claim: Claim, fact: DomainOccupied, now: datetime) -> tuple[Name, Refusal]:
-    """Take a removal back, and say what stands in its way."""
+def occupied(name: Name, claim: Claim, fact: DomainOccupied, request_id: UUID, now: datetime) -> tuple[Name, Refusal]:
+    """Take a removal back, and say what stands in its way. A consent or decision waits for its own answer."""
     reason = refuse("domain_has_mailboxes", domain=claim.domain, mailboxes=fact.mailboxes, aliases=fact.aliases)
-    if claim.state == "active":
+    if claim.state == "active" or (claim.yielding is not None and claim.yielding.request_id != request_id):
         return name, reason
     kept = moved(changed(claim, now, yielding=None), "occupied", now)
     return settled(name, name.having(kept), now), reason

@@ -31,11 +31,11 @@ Told = tuple[str, str, UUID]  # fact, account, claim
 
 @dataclass
 class World:
-    """One name as time passes. `asked` are requests that wait for mailbox, by the holder's account, in order."""
+    """One name as time passes. `asked` are requests that wait for mailbox, by the holder's claim, in order."""
 
     name: Name = field(default_factory=lambda: Name(DOMAIN))
     now: datetime = NOW
-    asked: dict[str, list[UUID]] = field(default_factory=dict)
+    asked: dict[UUID, list[UUID]] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
     opened_at: dict[UUID, datetime] = field(default_factory=dict)
 
@@ -76,8 +76,9 @@ class World:
 
     def _remove(self, account: str) -> Name | Refusal:
         name = rules.remove(self.name, account, self.now)
-        if isinstance(name, Name) and name.of(account).state == "removing":  # type: ignore[union-attr]
-            self.asked.setdefault(account, []).append(UUID(int=next(ids)))
+        claim = name.of(account) if isinstance(name, Name) else None
+        if claim is not None and claim.state == "removing":
+            self.asked.setdefault(claim.domain_id, []).append(UUID(int=next(ids)))
         return name
 
     def _consent(self, account: str) -> Name | Refusal:
@@ -106,11 +107,11 @@ class World:
         return rules.vacated(self.name, claim, request, self.now) if claim and request else None
 
     def _occupied(self, account: str) -> Name | None:
-        claim, _ = self._answered(account)
-        if claim is None or claim.state != "removing":
+        claim, request = self._answered(account)
+        if claim is None or request is None or claim.state == "removed":
             return None
         fact = DomainOccupied(domain=DOMAIN, domain_id=claim.domain_id, mailboxes=1, aliases=0)
-        return rules.occupied(self.name, claim, fact, self.now)[0]
+        return rules.occupied(self.name, claim, fact, request, self.now)[0]
 
     def _answer_due(self, account: str) -> Name | None:
         claim = self.name.of(account)
@@ -130,16 +131,16 @@ class World:
     def _asking(self, name: Name | Refusal, account: str, request: UUID) -> Name | Refusal:
         claim = name.of(account) if isinstance(name, Name) else None
         if claim is not None and claim.yielding is not None and claim.yielding.request_id == request:
-            self.asked.setdefault(account, []).append(request)
+            self.asked.setdefault(claim.domain_id, []).append(request)
         return name
 
     def _answered(self, account: str) -> tuple[Claim | None, UUID | None]:
-        """Mailbox answers in the order of the requests, and one way as long as nothing changes there."""
-        claim, waiting = self.name.of(account), self.asked.get(account)
+        """Mailbox answers in the order of the requests; mailboxes may come and go between two of them."""
+        claim = self.name.of(account)
+        waiting = self.asked.get(claim.domain_id) if claim is not None else None
         if not waiting or claim is None or claim.state not in ("removing", "removed", "active"):
             return None, None
-        request = waiting.pop(0)
-        return (None, None) if claim.state == "active" else (claim, request)
+        return claim, waiting.pop(0)
 
     def _hear(self, before: Name) -> None:
         for each in consequences(before, self.name).says:

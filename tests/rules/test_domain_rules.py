@@ -195,6 +195,11 @@ def test_a_removal_asked_for_twice_changes_nothing_more():
     assert vacated(gone) is gone
 
 
+def test_a_domain_that_mailbox_has_closed_is_removed_though_an_earlier_removal_was_refused():
+    gone = vacated(replace(standing("active"), password_hash=HASH, activated_at=NOW))
+    assert (gone.state, gone.password_hash) == ("removed", None)
+
+
 def test_a_removed_domain_keeps_no_password_and_no_proof():
     gone = vacated(replace(standing("removing"), password_hash=HASH))
     assert (gone.password_hash, gone.proof) == (None, "pending")
@@ -203,7 +208,7 @@ def test_a_removed_domain_keeps_no_password_and_no_proof():
 def test_an_occupied_domain_is_active_again_and_says_what_stands_under_it():
     claim = replace(standing("removing"), password_hash=HASH, activated_at=NOW)
     fact = DomainOccupied(domain=DOMAIN, domain_id=claim.domain_id, mailboxes=3, aliases=1)
-    name, reason = rules.occupied(Name(DOMAIN, (claim,)), claim, fact, NOW + timedelta(days=1))
+    name, reason = rules.occupied(Name(DOMAIN, (claim,)), claim, fact, UUID(int=1), NOW + timedelta(days=1))
     kept = name.claims[0]
     assert (kept.state, kept.password_hash, kept.activated_at) == ("active", HASH, NOW)
     assert reason.findings[0].details["mailboxes"] == 3

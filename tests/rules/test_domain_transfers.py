@@ -201,10 +201,21 @@ def test_a_domain_with_mailboxes_stays_and_the_transfer_with_it():
     name = answered(contested("claimant"), consent=True)
     holder = claim_of(name, "holder")
     fact = rules.DomainOccupied(domain=DOMAIN, domain_id=holder.domain_id, mailboxes=2, aliases=1)
-    kept, reason = rules.occupied(name, holder, fact, NOW)
+    kept, reason = rules.occupied(name, holder, fact, REQUEST, NOW)
     assert reason.code == "domain_has_mailboxes"
     assert (claim_of(kept, "holder").state, claim_of(kept, "holder").yielding) == ("active", None)
     assert transfer_state(kept, "claimant") == "open"
+
+
+def test_what_mailbox_says_to_a_removal_of_before_leaves_a_consent_waiting_for_its_own_answer():
+    """Two removals, the first of them refused, then a consent: the second's answer comes after it."""
+    name = answered(contested("first", "second"), consent=True)
+    holder = claim_of(name, "holder")
+    fact = rules.DomainOccupied(domain=DOMAIN, domain_id=holder.domain_id, mailboxes=1, aliases=0)
+    kept, reason = rules.occupied(name, holder, fact, UUID(int=8), NOW)
+    assert reason.code == "domain_has_mailboxes"
+    assert kept is name
+    assert transfer_state(vacated(kept), "first") == "granted"
 
 
 def test_a_domain_that_was_never_active_is_given_up_at_once():

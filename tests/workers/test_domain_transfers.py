@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 from itertools import count
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -232,6 +232,43 @@ async def test_a_removal_and_a_consent_at_once_are_each_answered_in_their_own_wa
     assert (await bus.answer(holder, removal)).type == "domain.domain-removed.v1"
     assert (await bus.answer(holder, consent)).type == "domain.transfer-answered.v1"
     assert len(bus.answers[f"rpl.{holder}.{consent}"]) == 1
+
+
+async def removals(bus, holder: str, name: str) -> list[UUID]:
+    """Ask for a removal twice, and return the requests once mailbox is asked for both."""
+    ids = [await bus.send(holder, RemoveDomain(domain=name)) for _ in range(2)]
+
+    async def both_handed_over() -> bool:
+        return len(await orders(bus, holder, "mailbox.remove-domain")) == 2
+
+    await bus.eventually(both_handed_over, what="both removals being asked of mailbox")
+    return ids
+
+
+async def test_of_two_removals_the_second_succeeds_once_the_mailboxes_are_gone(bus, holder, name):
+    """Mailbox has closed the domain by then: one that stayed active here would take no mailbox ever again."""
+    mine = await active(bus, holder, name)
+    first, second = await removals(bus, holder, name)
+    await leave(bus, mine, first, mailboxes=1)
+    assert (await bus.answer(holder, first)).data.refusal.code == "domain_has_mailboxes"
+    await bus.send(holder, DomainVacated(domain=name, domain_id=mine.domain_id), correlation_id=second)
+    assert (await bus.answer(holder, second)).type == "domain.domain-removed.v1"
+    assert await shown(bus, holder, name) is None
+
+
+async def test_a_late_no_to_a_removal_leaves_a_consent_its_own_answer(bus, holder, claimant, name):
+    mine, _ = await contested(bus, holder, claimant, name)
+    first, second = await removals(bus, holder, name)
+    await leave(bus, mine, first, mailboxes=1)
+    await in_state(bus, holder, name, "active")
+    consent = await bus.send(holder, AnswerTransfer(domain=name, consent=True))
+    await leave(bus, mine, second, mailboxes=1)
+    for removal in (first, second):
+        outcome = (await bus.answer(holder, removal)).data
+        assert (outcome.refusal.code, outcome.request_type) == ("domain_has_mailboxes", "domain.remove-domain.v1")
+    await leave(bus, mine, consent)
+    assert (await bus.answer(holder, consent)).type == "domain.transfer-answered.v1"
+    await transfer_is(bus, claimant, name, "granted")
 
 
 async def test_only_the_holder_answers_and_a_stranger_learns_nothing(bus, holder, claimant, name):
