@@ -99,7 +99,8 @@ def _lines() -> Iterator[str]:
     yield ""
     hours = ", ".join(map(str, REMINDER_HOURS))
     yield f"While a claim is unproven, reminders come {hours} hours after it, each once; the first only for what the"
-    yield "customer must correct. They begin anew when an abandoned claim is resumed."
+    yield "customer must correct. They begin anew when an abandoned claim is resumed, and when a transfer has ended for"
+    yield "want of its claimant's proof."
     yield ""
     yield "## A transfer"
     yield ""

@@ -86,7 +86,7 @@ def moved(claim: Claim, trigger: Trigger, now: datetime) -> Claim:
     state = after(claim.state, trigger)
     if state == claim.state:
         return claim
-    if trigger == "resume":
+    if trigger in ("resume", "proof_gone"):  # the time to prove it begins anew, and so do the reminders
         claim = replace(claim, resumed_at=now, reminded_hours=0)
     if trigger == "proof":
         claim = replace(claim, verified_at=now)

@@ -81,8 +81,10 @@ REMINDER = Text(
     en="{domain} is not proven yet.",
 )
 LAST_REMINDER = Text(
-    de="{domain} ist noch nicht bestätigt, und morgen hören wir auf, von selbst zu prüfen.",
-    en="{domain} is not proven yet, and tomorrow we stop checking by ourselves.",
+    de="{domain} ist noch nicht bestätigt. Zwei Wochen nachdem Sie die Domain zuletzt angemeldet oder eine Prüfung"
+    " verlangt haben, hören wir auf, von selbst zu prüfen.",
+    en="{domain} is not proven yet. Two weeks after your last claim or request for a check we stop checking by"
+    " ourselves.",
 )
 
 TRANSFERS: dict[tuple[Side, TransferState], Text] = {

@@ -20,6 +20,7 @@ from services.domain.proof import APART, GRACE, REMINDER_HOURS
 from services.domain.rows import HOLDING, SOUGHT, Claim, Name
 from services.domain.views import view
 from tests.rules.domain_claims import DOMAIN, HASH, HOUR, NOW, attempt, claimed, looked, standing
+from tests.rules.domain_world import active
 
 LADDER = """
          confirmed  no       last_no
@@ -311,6 +312,23 @@ def test_a_resumed_claim_is_reminded_anew():
     claim = rules.resumed(name.claims[0], NOW + 30 * DAY)
     assert claim.reminded_hours == 0
     assert looked(Name(DOMAIN, (claim,)), "nordwind", no(31)).claims[0].reminded_hours == 24
+
+
+def test_the_last_reminder_names_no_day_because_every_request_moves_the_last_look():
+    """Dnscheck looks for 14 days from the customer's last act, of which this worker keeps no time."""
+    before = unproven()
+    text = next(each.fact for each in consequences(before, looked(before, "nordwind", no(13))).says).text
+    assert "Two weeks after your last claim or request" in text.en
+    assert "morgen" not in text.de
+
+
+def test_a_claimant_who_lost_his_proof_is_reminded_anew_and_not_for_the_last_time():
+    claim = replace(standing("contested"), claimed_at=NOW - 60 * DAY)
+    name = Name(DOMAIN, (active("holder"), claim))
+    ended = looked(name, "nordwind", no(1), no(2), no(5))
+    assert ended.of("nordwind").state == "claimed"  # type: ignore[union-attr]
+    after = looked(ended, "nordwind", no(6))
+    assert [each.fact.hours for each in consequences(ended, after).says if isinstance(each.fact, ProofReminder)] == [24]
 
 
 @given(st.lists(st.integers(0, 15 * 24), max_size=20))
