@@ -57,12 +57,15 @@ def _state(on: tuple[Feature, ...], origin: FeatureOrigin) -> FeatureState:
 
 
 def opened(domain: Domain | None, account: str, name: str, domain_id: UUID) -> Domain:
-    """Return the domain as open under this id: as it is, new, or claimed anew after its removal, then all off."""
+    """Return the domain as open under this id: as it is, new, or claimed anew after its removal, then all off.
+
+    One that was given up before it was active is still open here: nothing stands under it.
+    """
     if domain is None:
         return Domain(account, name, domain_id)
     if domain.domain_id == domain_id:
         return domain
-    if domain.state == "open":
+    if domain.tally.mailboxes or domain.tally.aliases:
         return replace(domain, domain_id=domain_id, revision=domain.revision + 1)
     return Domain(account, name, domain_id, epoch=domain.epoch, revision=domain.revision + 1)
 

@@ -128,7 +128,21 @@ def test_a_domain_claimed_anew_begins_with_everything_off() -> None:
     assert anew.revision > closed.revision
 
 
+def test_a_domain_given_up_before_it_was_active_begins_anew_with_everything_off() -> None:
+    """Nobody tells mailbox of such a removal: nothing could stand under it but the features set for it."""
+    verified = features.opened(None, "nordwind", "nordwind.de", UUID(int=1))
+    left = features.set_for_domain(verified, ("backup",), keep_mailbox_settings=False)
+    anew = features.opened(left, "nordwind", "nordwind.de", UUID(int=2))
+    assert (anew.domain_id, features.of_domain(anew).on, features.of_domain(anew).origin) == (
+        UUID(int=2),
+        (),
+        "default",
+    )
+    assert (anew.epoch, anew.revision > left.revision) == (left.epoch, True)
+
+
 def test_a_new_claim_under_standing_mailboxes_leaves_their_features_alone() -> None:
-    domain = features.set_for_domain(DOMAIN, ("backup",), keep_mailbox_settings=False)
+    crowded = replace(DOMAIN, tally=Tally(mailboxes=1))
+    domain = features.set_for_domain(crowded, ("backup",), keep_mailbox_settings=False)
     anew = features.opened(domain, "nordwind", "nordwind.de", UUID(int=2))
     assert (anew.domain_id, features.of_domain(anew).on) == (UUID(int=2), ("backup",))
