@@ -250,6 +250,10 @@ SENTENCES: dict[str, dict[str, str]] = {
         "fehlt seit {since}; ab {until} stoppt das neue Postfächer",
         "missing since {since}; stops new mailboxes from {until} on",
     ),
+    "claimant_proof_at_risk": _both(
+        "fehlt seit {since}; fehlt er am {until} noch, endet der Übergang",
+        "missing since {since}; if it is still missing on {until}, the transfer ends",
+    ),
     "proof_lapsed": _both("fehlt seit {since}; keine neuen Postfächer", "missing since {since}; no new mailboxes"),
     "transfer_open": _both(
         "offen seit {since}, Antwort erbeten bis {until}", "open since {since}, an answer is asked for by {until}"

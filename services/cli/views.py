@@ -115,7 +115,8 @@ def _proof(desk: Desk, domain: DomainView) -> str:
     if domain.proof == "pending":
         return ""
     since, until = local_time(domain.proof_missing_since), local_time(domain.proof_lapses_at)
-    return desk.sentence(f"proof_{domain.proof}", since=since, until=until)
+    whose = "claimant_" if domain.state == "contested" and domain.proof == "at_risk" else ""
+    return desk.sentence(f"{whose}proof_{domain.proof}", since=since, until=until)
 
 
 def _transfer(desk: Desk, domain: DomainView) -> str:

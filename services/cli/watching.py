@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SHOWN_ATTEMPTS = 5
 REFRESH_SECONDS = 5.0  # how often the workers are asked, beside hearing their events
 TICK_SECONDS = 1.0
-OPEN_STATES = ("claimed",)  # in every other state nobody looks for the record any more
+OPEN_STATES = ("claimed",)  # in every other state no look that comes by itself proves the domain
 
 
 @dataclass
@@ -60,7 +60,10 @@ def watch(desk: Desk, name: str) -> None:
     if domain.verified_at is not None:
         desk.note(desk.sentence("is_verified", domain=domain.domain_unicode, state=domain.state))
         return
-    desk.note(desk.sentence("is_over", domain=domain.domain_unicode, state=domain.state))
+    if domain.state == "contested":  # looked for on and on, but people decide
+        desk.note(desk.text(domain.next_step))
+    else:
+        desk.note(desk.sentence("is_over", domain=domain.domain_unicode, state=domain.state))
     raise typer.Exit(REFUSED)
 
 

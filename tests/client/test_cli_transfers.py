@@ -7,6 +7,7 @@ from typing import Any
 
 import nats
 import pytest
+import typer
 from nats.aio.msg import Msg
 
 from contracts import sample_parts as of
@@ -15,7 +16,7 @@ from contracts.envelope import encode
 from contracts.ids import uuid7
 from contracts.samples import SAMPLES
 from deploy.devstack.nats import NatsServer
-from services.cli import views
+from services.cli import views, watching
 from tests.client.test_cli import NOWHERE, run
 from tests.client.test_cli_views import desk
 
@@ -85,6 +86,30 @@ def test_a_domain_shows_how_its_proof_stands(
         seen = shown(capsys, view, language)
         assert words in seen
         assert (of.TOKEN in seen) == (proof != "held"), "the record to restore"
+
+
+def test_a_claimant_reads_that_his_missing_proof_ends_the_transfer(capsys: pytest.CaptureFixture[str]) -> None:
+    view = of.a_domain("contested", proof="at_risk", transfer=of.a_transfer("claimant", "open"))
+    for language, words in (("de", "endet der Übergang"), ("en", "the transfer ends")):
+        seen = shown(capsys, view, language)
+        assert words in seen
+        assert "mailboxes" not in seen
+        assert "Postfächer" not in seen
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_watching_a_contested_claim_says_who_acts_and_not_that_checking_has_ended(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    view = of.a_domain("contested", transfer=of.a_transfer("claimant", "open")).model_copy(update={"verified_at": None})
+    monkeypatch.setattr(watching, "run", lambda _desk, _action: view)
+    with pytest.raises(typer.Exit) as ended:
+        watching.watch(desk(language), NAME)
+    said = capsys.readouterr().err
+    assert ended.value.exit_code == 3
+    assert getattr(view.next_step, language) in " ".join(said.split())
+    assert "ended" not in said
+    assert "nicht mehr" not in said
 
 
 @pytest.mark.parametrize(
