@@ -209,12 +209,14 @@ class Batch:
         for say in says:
             message = REGISTRY.of(type(say.fact))
             account = say.account or cause.account
-            request_id = say.request_id or cause.request_id
+            # Another account learns nothing of the request: not its id, its channel or its trace.
+            led_by = cause if account == cause.account else None
+            request_id = say.request_id or (led_by and led_by.request_id)
             is_outcome = f"{message.service}.{message.name}" in OUTCOMES
             role = f"{message.type}/{account}/{say.key}/{request_id if say.request_id else ''}"
             self._send(
                 cause, message.subject(account), message.type, account, role, say.key, say.fact,
-                request_id=request_id, revision=say.revision, answers=is_outcome,
+                led_by=led_by, request_id=request_id, revision=say.revision, answers=is_outcome,
             )  # fmt: skip
             if is_outcome:
                 outcome = message.type
@@ -225,7 +227,10 @@ class Batch:
             message = REGISTRY.of(type(order.order))
             account = order.account or cause.account
             role = f"{message.type}/{account}/{order.key}"
-            self._send(cause, message.subject(account), message.type, account, role, order.key, order.order)
+            self._send(
+                cause, message.subject(account), message.type, account, role, order.key, order.order,
+                led_by=cause, request_id=cause.request_id,
+            )  # fmt: skip
 
     def _say_refused(
         self, cause: "Cause", reason: Refusal, reservation: tuple[str, ...], request: str | None = None
@@ -234,16 +239,17 @@ class Batch:
         fact = self._refusal(request or cause.type, cause.request_id, reason, reservation)
         subject = f"evt.{cause.account}.{type_}"
         self._send(
-            cause, subject, type_, cause.account, f"{type_}/{cause.account}", str(cause.request_id), fact, answers=True
-        )
+            cause, subject, type_, cause.account, f"{type_}/{cause.account}", str(cause.request_id), fact,
+            led_by=cause, request_id=cause.request_id, answers=True,
+        )  # fmt: skip
 
     def _send(
         self, cause: "Cause", subject: str, type_: str, account: str, role: str, key: str, data: BaseModel, *,
-        request_id: UUID | None = None, revision: int | None = None, answers: bool = False,
+        led_by: "Cause | None", request_id: UUID | None, revision: int | None = None, answers: bool = False,
     ) -> None:  # fmt: skip
         id_ = derived(cause.id, role)
-        request_id = request_id or cause.request_id
-        payload = self._envelope(id_, type_, account, data, request_id, cause, revision)
+        request_id = request_id or id_
+        payload = self._envelope(id_, type_, account, data, request_id, led_by, revision)
         if len(payload) > MAX_MESSAGE_BYTES:
             # The stream would refuse it for ever, and the lane could never go on.
             raise ValueError(f"{type_} would have {len(payload)} bytes, {MAX_MESSAGE_BYTES} are allowed")

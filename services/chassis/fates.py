@@ -18,7 +18,7 @@ class Say:
     """State a fact.
 
     `key` names the aggregate: facts of one key leave in order. `account` and `request_id` are the message's own
-    unless given, as for a fact told to another account or for a request that waited.
+    unless given, as for a fact told to another account, which belongs to no request, or for a request that waited.
     """
 
     fact: Fact

@@ -143,6 +143,20 @@ async def test_an_objection_goes_to_both_and_an_operator_decides_for_the_holder(
     assert again.data.refusal.code == "no_transfer"
 
 
+async def test_nothing_about_a_request_is_told_to_the_other_side(bus, holder, claimant, name):
+    """Not its id, channel or trace: a message of his own would tell each side who the other is."""
+    await contested(bus, holder, claimant, name)
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    id_ = await bus.send(holder, AnswerTransfer(domain=name, consent=False), channel="console", traceparent=trace)
+    await bus.answer(holder, id_)
+    await fact(bus, claimant, name, "transfer-disputed")
+    [mine] = await bus.events(f"evt.{holder}.domain.transfer-disputed.v1")
+    [theirs] = await bus.events(f"evt.{claimant}.domain.transfer-disputed.v1")
+    assert (mine.correlationid, mine.causationid, mine.traceparent, mine.channel) == (id_, id_, trace, "console")
+    assert (theirs.correlationid, theirs.causationid) == (theirs.id, None)
+    assert (theirs.traceparent, theirs.channel) == (None, "bus")
+
+
 async def test_an_operator_decides_for_one_of_two_claimants(bus, holder, claimant, name):
     mine, _ = await contested(bus, holder, claimant, name)
     second = f"second-{claimant}"
