@@ -41,6 +41,7 @@ CREATE TABLE domain.claim (
         state NOT IN ('verified', 'active', 'removing') OR verified_at IS NOT NULL),
     CONSTRAINT active_domain_has_password CHECK (
         state NOT IN ('active', 'removing') OR (password_hash IS NOT NULL AND activated_at IS NOT NULL)),
+    CONSTRAINT ended_claim_keeps_no_password CHECK (state NOT IN ('lost', 'removed') OR password_hash IS NULL),
     CONSTRAINT reminder_known CHECK (reminded_hours IN (0, 1, 24, 48, 168, 312)),
     CONSTRAINT proof_known CHECK (proof IN ('pending', 'held', 'at_risk', 'lapsed')),
     CONSTRAINT who_was_proven_has_a_proof CHECK (
