@@ -158,7 +158,7 @@ def transfer(
     consent: Annotated[bool, typer.Option("--consent/--object", help="Give the domain up for it, or object to it.")],
     yes: Yes = False,
 ) -> None:
-    """Answer to another account's proof of a domain of yours."""
+    """Answer another account that has proven a domain of yours."""
     from contracts.domain_v1 import AnswerTransfer
 
     if consent:

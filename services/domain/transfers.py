@@ -45,7 +45,7 @@ def answer(name: Name, account: str, *, consent: bool, request_id: UUID, now: da
 def decide(
     name: Name, account: str, *, to: Side, claimant: str | None, request_id: UUID, now: datetime
 ) -> Name | Refusal:
-    """Take the operator's decision. For the holder it ends every transfer that it does not single out."""
+    """Take the operator's decision. For the holder it ends every transfer, or the one it singles out."""
     holder = _holder_in_transfer(name, account)
     if isinstance(holder, Refusal):
         return holder
