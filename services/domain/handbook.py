@@ -35,7 +35,7 @@ _TRIGGERS: dict[Trigger, str] = {
     "resume": "claimed again, validation asked for, or a look that goes on",
     "looks_ended": "the last look by schedule, 14 days after the customer's last act",
     "proof": "own proof, nobody holds the name",
-    "late_proof": "own proof, another holds the name",
+    "late_proof": "own proof, another holds the name, or it is kept free for another",
     "rival_proof": "another account's first proof",
     "proof_gone": "a claimant's proof lapsed, or was not there when the name was free for it",
     "decided_against": "the operator decided for the holder",

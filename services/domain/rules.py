@@ -158,12 +158,11 @@ def _claimed_anew(
 def _proven(name: Name, claim: Claim, now: datetime) -> Name:
     """The first proof wins; a later one opens a transfer and changes nothing for the holder (R15)."""
     seen = proof.confirmed(claim) if claim.state in PROVEN else claim
-    holder = name.holder()
-    if holder is not None:
-        return name.having(proof.confirmed(opened(claim, now)) if claim.state in SOUGHT else seen)
     granted = name.granted()
-    if granted is not None and granted.account != claim.account:
-        return name.having(seen)  # the name is kept free; should its claimant fail, the next one's turn comes
+    # Kept free is as good as held; should its claimant fail, the next one's turn comes.
+    is_kept = granted is not None and granted.account != claim.account
+    if is_kept or name.holder() is not None:
+        return name.having(proof.confirmed(opened(claim, now)) if claim.state in SOUGHT else seen)
     winner = proof.confirmed(moved(claim, "proof", now))
     if winner.password_hash is not None:
         winner = moved(winner, "password", now)

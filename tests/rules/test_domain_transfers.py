@@ -313,6 +313,19 @@ def test_who_is_granted_a_name_waits_through_an_outage():
     assert transfer_state(looked(free, "first", attempt("could_not_ask", at=NOW + 2 * HOUR)), "first") == "granted"
 
 
+def test_who_proves_a_name_that_is_kept_free_for_another_has_his_turn_after_him():
+    """His next regular look would be a day or a week away, and until then he would read that his record is missing."""
+    before = vacated(answered(contested("first"), consent=True)).having(standing("claimed", "third"))
+    waiting = proven(before, "third", NOW + HOUR)
+    assert transfer_state(waiting, "third") == "open"
+    assert said(before, waiting) == [("TransferOpened", "third")]
+    after = looked(waiting, "first", attempt("not_yet", at=NOW + 2 * HOUR))
+    assert transfer_state(after, "third") == "granted"
+    assert [(order.account, order.order.facet) for order in consequences(waiting, after).orders] == [("third", "txt")]
+    lost = proven(waiting, "first", NOW + 2 * HOUR)
+    assert claim_of(lost, "third").state == "lost"
+
+
 def test_a_name_is_not_kept_free_for_ever():
     free = vacated(answered(contested("first", "second"), consent=True))
     silence = attempt("could_not_ask", at=NOW + TIME_TO_ANSWER)
