@@ -103,8 +103,8 @@ TRANSFERS: dict[tuple[Side, TransferState], Text] = {
     ("holder", "overdue"): Text(
         de="Bis {date} haben Sie auf den Übergang von {domain} nicht geantwortet. Nun entscheiden wir; bis dahin ändert"
         " sich nichts, und Sie können noch zustimmen oder widersprechen.",
-        en="You have not answered by {date} about the transfer of {domain}. We decide now; until then nothing changes, and"
-        " you can still consent or object.",
+        en="You have not answered by {date} about the transfer of {domain}. We decide now; until then nothing changes,"
+        " and you can still consent or object.",
     ),
     ("claimant", "open"): Text(
         de="Ein anderes Konto hält {domain}. Wir haben es um Antwort bis {date} gebeten; bitte lassen Sie Ihren"
