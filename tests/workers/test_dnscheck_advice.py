@@ -207,6 +207,15 @@ async def test_reports_to_strangers_need_their_word(demo: DemoDns, resolver: Res
     assert await codes(resolver, domain, "dmarc") == ["dmarc_ok"]
 
 
+@pytest.mark.parametrize("taker", ["b..de", f"b.{'x' * 64}.de", "b.\\999.de", "büro.de", "."])
+async def test_reports_to_what_is_no_name_do_not_end_the_look(
+    demo: DemoDns, resolver: Resolver, domain: str, taker: str
+):
+    demo.set_records(domain, "_dmarc", "TXT", [f"v=DMARC1; p=reject; rua=mailto:a@{taker},mailto:b@{domain}"])
+    seen = await observe(resolver, domain)
+    assert not [look.name for look in seen.looks if "_report._dmarc" in look.name]
+
+
 async def test_a_policy_of_the_domain_above_holds(demo: DemoDns, resolver: Resolver, domain: str):
     demo.set_records(domain, "_dmarc", "TXT", ["v=DMARC1; p=reject; sp=quarantine; rua=mailto:a@x.de"])
     demo.set_records(domain, "verein", "A", ["192.0.2.80"])

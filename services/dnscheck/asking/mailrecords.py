@@ -146,7 +146,9 @@ class _Looker:
         own = self._walker.registered_name(self._domain)
         addresses = [address for value in self._dmarc_values(self._domain) for address in report_addresses(value)]
         takers = list(dict.fromkeys(address.rpartition("@")[2].lower() for address in addresses))
-        strangers = [taker for taker in takers if taker and self._walker.registered_name(taker) != own]
+        # What is no name takes no reports: it is not asked for, and no other name is guessed from it.
+        names = [taker for taker in takers if taker.isascii() and _name_of(taker) not in (None, dns.name.root)]
+        strangers = [name for name in names if self._walker.registered_name(name) != own]
         await self.look_at(
             (f"{self._domain}._report._dmarc.{taker}", "TXT") for taker in strangers[:MAX_REPORT_TARGETS]
         )
