@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing
@@ -19,6 +20,9 @@ from dns.message import Message
 
 from deploy.devstack.demodns import DemoDns
 from deploy.devstack.dnssockets import Asked, DnsSockets
+from services.dnscheck.asking import wire
+from services.dnscheck.asking.referrals import read_referral
+from services.dnscheck.asking.replies import Received, find_cut, receive
 from services.dnscheck.asking.resolver import Resolver
 from services.dnscheck.findings.diagnosis import Diagnosis, diagnose_txt
 from services.dnscheck.findings.proof import ExpectedTxt
@@ -306,16 +310,36 @@ async def test_an_answer_of_64_kilobytes_is_read_and_bounded(demo: DemoDns, reso
     assert all(len(asked.answer) < 1000 for asked in diagnosis.asked)
 
 
-async def test_thousands_of_records_are_looked_at_a_hundred_deep(demo: DemoDns, resolver: Resolver, evil: str):
+@pytest.mark.parametrize(("count", "code"), [(400, "verified"), (3000, "ns_malformed")])
+async def test_a_long_answer_is_read_as_a_whole_or_not_at_all(
+    demo: DemoDns, resolver: Resolver, evil: str, count: int, code: str
+):
     def respond(query: Message) -> Message:
         name = name_of(query)
-        values = [f'"{number}"' for number in range(3000)]
+        values = [f'"{number}"' for number in range(count)]
         return reply_to(query, *((name, "TXT", value) for value in [*values, f'"token={TOKEN}"']))
 
     async with serving(demo, respond):
-        diagnosis, seen = await look(resolver, evil)
-    assert (diagnosis.kind, diagnosis.code) == ("not_yet", "wrong_value")
-    assert all(len(answer.values) <= 100 for answer in seen.answers)
+        diagnosis, _ = await look(resolver, evil)
+    assert diagnosis.code == code
+
+
+@pytest.mark.parametrize("hosts", [240, 1000])
+def test_a_referral_to_hundreds_of_hosts_does_not_hold_up_others(hosts: int):
+    name, zone = dns.name.from_text(f"{LABEL}.firma.de"), dns.name.from_text("firma.de")
+    names = [f"{number:04x}.firma.de" for number in range(hosts)]
+    query = dns.message.make_query(name, "TXT")
+    octets = refer(query, f"{LABEL}.firma.de", names, dict.fromkeys(names, VICTIM)).to_wire()
+    question = wire.question(wire.name_octets(name), dns.rdatatype.TXT, mixed_case=False)
+    started = time.process_time()
+    received = receive(octets, question, name, dns.rdatatype.TXT)
+    message = received.message if isinstance(received, Received) else None
+    cut = find_cut(message, zone, name) if message is not None else None
+    if message is not None and cut is not None:
+        servers, _ = read_referral(message, cut, zone, [dns.rdatatype.A], [dns.rdatatype.A])
+        assert len(servers) == 13
+    assert (cut is None) == (hosts > 250)
+    assert time.process_time() - started < 0.1
 
 
 @pytest.mark.parametrize("drip", [b"", b"\x00"])

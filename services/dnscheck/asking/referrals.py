@@ -29,12 +29,16 @@ def read_referral(
     glued: list[NameServer] = []
     without: list[NameServer] = []
     left: list[Name] = []
+    added: dict[Name, list[RRset]] = {}  # looked into once: a hostile referral names hundreds of hosts
+    for rrset in message.additional:
+        added.setdefault(rrset.name, []).append(rrset)
     for host in sorted(rdata.target for rdata in cut):
-        glue = addresses_in(message.additional, host, used)[0] if host.is_subdomain(zone) else ()
+        beside = added.get(host, ())
+        glue = addresses_in(beside, host, used)[0] if host.is_subdomain(zone) else ()
         if glue:
             glued.append(NameServer(name_text(host), glue))
         elif host.is_subdomain(cut.name):
-            other_glue = addresses_in(message.additional, host, known)[0]
+            other_glue = addresses_in(beside, host, known)[0]
             without.append(NameServer(name_text(host), is_absent=not other_glue))
         else:
             left.append(host)

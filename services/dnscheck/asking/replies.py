@@ -23,8 +23,8 @@ from services.dnscheck.asking.wire import Question, Seen
 from services.dnscheck.observation import AnswerKind, ServerAnswer
 
 MAX_NAME_SERVERS = 13
-MAX_RECORDS = 100  # of an answer
-MAX_RECORDS_READ = 500  # of a whole message: a hostile one of 64 KiB would keep the loop for a second
+# Of a whole message. A longer one would keep the loop for seconds; one read in part would be taken for a no.
+MAX_RECORDS = 500
 
 _PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 rdtype_text = lru_cache(maxsize=256)(dns.rdatatype.to_text)
@@ -63,11 +63,11 @@ def receive(octets: bytes, question: Question, name: Name, rdtype: RdataType) ->
     flags = wire.flags_of(octets)
     if flags & wire.TC or flags & 0xF == wire.FORMERR:
         return Received(octets, Seen(flags, flags & 0xF))  # nothing else in it counts
+    if wire.records_in(octets) > MAX_RECORDS:
+        return ServerTrouble("malformed", f"more than {MAX_RECORDS} records")
     seen = wire.read(octets, question)
     if seen is not None:
         return Received(octets, seen)
-    if wire.records_in(octets) > MAX_RECORDS_READ:
-        return ServerTrouble("malformed", f"more than {MAX_RECORDS_READ} records")
     message = parse(octets)
     if isinstance(message, ServerTrouble):
         return message
@@ -107,7 +107,7 @@ def judge(
     """Say what a reply means coming from a server of `zone`. Only with the AA bit it is a yes or a no."""
     seen = received.seen
     kind: AnswerKind = _kind(seen)
-    values = seen.values[:MAX_RECORDS]
+    values = seen.values
     if kind == "lame":
         cut = find_cut(received.message, zone, name) if received.message is not None else None
         kind = "referral" if cut else "lame"
