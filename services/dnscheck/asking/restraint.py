@@ -53,9 +53,13 @@ class Pace:
             return now
         return max(now, self.full_at - max(burst_seconds - interval, 0.0))
 
-    def take(self, turn_at: float, interval: float) -> None:
-        """Take the turn that is due at `turn_at`."""
-        self.full_at = max(self.full_at, turn_at) + interval
+    def take(self, turn_at: float, interval: float, *, at_most_full_at: float | None = None) -> None:
+        """Take the turn that is due at `turn_at`.
+
+        Who does not wait for turns here empties the bucket and no more: at most until `at_most_full_at`.
+        """
+        full_at = max(self.full_at, turn_at) + interval
+        self.full_at = full_at if at_most_full_at is None else max(self.full_at, min(full_at, at_most_full_at))
 
 
 @dataclass(slots=True)
@@ -219,7 +223,7 @@ class Restraint:
             return None
         line.take(turn_at, interval)
         if not pair.is_registry:
-            pair.pace.take(turn_at, zone_interval)
+            pair.pace.take(turn_at, zone_interval, at_most_full_at=turn_at + ZONE_BURST_SECONDS if is_urgent else None)
         return turn_at - now if turn_at - now > SHORTEST_WAIT_SECONDS else 0.0
 
     def heard(self, server: Server, pair: Pair) -> None:
