@@ -18,7 +18,7 @@ from services.dnscheck.asking.recursor import Recursor
 from services.dnscheck.asking.resolver import Resolver
 from services.dnscheck.findings.diagnosis import diagnose_txt
 from services.dnscheck.findings.evidence import safe
-from services.dnscheck.findings.proof import ExpectedTxt
+from services.dnscheck.findings.proof import ExpectedTxt, is_proof
 from services.dnscheck.findings.witness import dnssec_of, proven_name
 from services.dnscheck.observation import Corroboration, SiteView, TxtObservation
 
@@ -100,8 +100,11 @@ def perspective_of(site: str, resolver: Resolver) -> Callable[[bytes], Awaitable
             question = PerspectiveQuestion.model_validate_json(payload)
         except ValidationError:
             return None
-        seen = await resolver.observe_txt(question.domain, question.name)
-        found = diagnose_txt(seen, ExpectedTxt(name=question.name, tokens=question.tokens))
+        expected = ExpectedTxt(name=question.name, tokens=question.tokens)
+        seen = await resolver.observe_txt(
+            question.domain, question.name, is_proof=lambda value: is_proof(value, expected)
+        )
+        found = diagnose_txt(seen, expected)
         evidence = f"{found.code} {'; '.join(f'{one.server}: {one.answer}' for one in found.asked)}"[:MAX_EVIDENCE]
         return PerspectiveAnswer(site=site, verdict=found.kind, evidence=evidence).model_dump_json().encode()
 

@@ -26,7 +26,7 @@ from services.dnscheck.findings.advice import topics as advice
 from services.dnscheck.findings.diagnosis import Background
 from services.dnscheck.findings.explanation import seen_tokens
 from services.dnscheck.findings.mx import ExpectedMx
-from services.dnscheck.findings.proof import PREFIX, ExpectedTxt, read_token
+from services.dnscheck.findings.proof import PREFIX, ExpectedTxt, is_proof, read_token
 from services.dnscheck.observation import MailObservation, MxObservation, TxtObservation, ZoneSeen
 from services.dnscheck.records import ExpectedMail
 from services.dnscheck.rules import Watch
@@ -100,6 +100,7 @@ async def look_for_txt(tick: Tick) -> TxtObservation:
     """Look for the proof at the authoritative servers; a first yes is corroborated. Outside any transaction."""
     wanted = tick.payload
     name = str(wanted["name"])
+    expected = ExpectedTxt(name=name, tokens=(read_token(str(wanted["value"])).token,))
     seen = await LOOKOUT.asking().observe_txt(
         str(wanted["domain"]),
         name,
@@ -107,10 +108,10 @@ async def look_for_txt(tick: Tick) -> TxtObservation:
         sibling=str(wanted.get("sibling", "")),
         seen_servers=[str(host) for host in wanted.get("seen_servers", ())],
         insistent=_insists(tick),
+        is_proof=lambda value: is_proof(value, expected),
     )
     if wanted.get("proven"):
         return seen  # what is proven stays so whatever a recursor or a site of ours says
-    expected = ExpectedTxt(name=name, tokens=(read_token(str(wanted["value"])).token,))
     return await LOOKOUT.corroborator.corroborated(seen, expected)
 
 

@@ -25,8 +25,9 @@ from deploy.devstack.demodns import TLD_ADDRESS, ZONE_ADDRESSES, DemoDns, Fault
 from services.dnscheck.asking.addresses import may_send_to
 from services.dnscheck.asking.resolver import Resolver
 from services.dnscheck.asking.turns import RESTS
+from services.dnscheck.corroboration import PerspectiveAnswer, PerspectiveQuestion, perspective_of
 from services.dnscheck.findings.diagnosis import Diagnosis, diagnose_txt
-from services.dnscheck.findings.proof import ExpectedTxt
+from services.dnscheck.findings.proof import ExpectedTxt, is_proof
 
 LABEL = "_postkontor-challenge"
 TOKEN = "k7wq3xd5mz2ra6ytb4ncfe7hjlgposiu"
@@ -45,8 +46,11 @@ def domain(demo: DemoDns) -> str:
 
 async def look(resolver: Resolver, domain: str, *, deep: bool = True) -> Diagnosis:
     name = f"{LABEL}.{domain}"
-    observation = await resolver.observe_txt(domain, name, deep=deep, sibling="3f9a2b71c0d4e586")
-    return diagnose_txt(observation, ExpectedTxt(name=name, tokens=(TOKEN,), old_tokens=(OLD,)))
+    expected = ExpectedTxt(name=name, tokens=(TOKEN,), old_tokens=(OLD,))
+    observation = await resolver.observe_txt(
+        domain, name, deep=deep, sibling="3f9a2b71c0d4e586", is_proof=lambda value: is_proof(value, expected)
+    )
+    return diagnose_txt(observation, expected)
 
 
 def with_token(query: Message) -> Message:
@@ -88,6 +92,26 @@ async def test_token_at_the_domain_itself_is_accepted(demo: DemoDns, resolver: R
     demo.set_records(domain, "@", "TXT", ["v=spf1 -all", f"token={TOKEN}"])
     diagnosis = await look(resolver, domain, deep=False)
     assert (diagnosis.code, diagnosis.notes) == ("verified", ("at_apex",))
+
+
+async def test_token_at_the_domain_itself_counts_beside_anothers_at_the_challenge(
+    demo: DemoDns, resolver: Resolver, domain: str
+):
+    """As when a second account tries to prove a domain: a later look, short of places, must not see a loss."""
+    demo.set_records(domain, "@", "TXT", [f"token={TOKEN}"])
+    demo.set_records(domain, LABEL, "TXT", [f"token={OLD}"])
+    diagnosis = await look(resolver, domain, deep=False)
+    assert (diagnosis.code, diagnosis.notes) == ("verified", ("at_apex",))
+
+
+async def test_other_sites_see_a_token_at_the_domain_itself_beside_anothers_at_the_challenge(
+    demo: DemoDns, resolver: Resolver, domain: str
+):
+    demo.set_records(domain, "@", "TXT", [f"token={TOKEN}"])
+    demo.set_records(domain, LABEL, "TXT", [f"token={OLD}"])
+    question = PerspectiveQuestion(domain=domain, name=f"{LABEL}.{domain}", tokens=(TOKEN,))
+    reply = await perspective_of("ams", resolver)(question.model_dump_json().encode())
+    assert PerspectiveAnswer.model_validate_json(reply or b"").verdict == "confirmed"
 
 
 async def test_one_lagging_server_is_partial(demo: DemoDns, resolver: Resolver, domain: str):

@@ -102,9 +102,11 @@ class Resolver:
         sibling: str = "",
         seen_servers: Sequence[str] = (),
         insistent: bool = False,
+        is_proof: Callable[[str], bool] = bool,
     ) -> TxtObservation:
-        """Ask every server of the domain for the challenge; the domain's own name counts too where that is empty.
+        """Ask every server of the domain for the challenge; the domain's own name counts too where it has no proof.
 
+        `is_proof` says whether a value may be one, by default any: others may stand at the challenge as well.
         `deep` also looks in the wrong places (wrong names, other record types, servers that only the zone itself names)
         and at every server's SOA serial; with `sibling`, a label that nobody can have made, also whether a wildcard
         answers; and of `seen_servers`, in charge at earlier looks, at those that no longer are. `insistent`, because
@@ -121,7 +123,7 @@ class Resolver:
         beside: tuple[ServerAnswer, ...] = ()
         strangers: tuple[ServerAnswer, ...] = ()
         one_click: tuple[ServerAnswer, ...] = ()
-        if deep or not any(answer.values for answer in answers):
+        if deep or not any(is_proof(value) for answer in answers for value in answer.values):
             at_apex = await self._ask_all(_without_silent(delegation, answers), apex, dns.rdatatype.TXT, budget)
         # A delegated challenge is answered by servers that know nothing of the names beside it.
         speaking = next((answer for answer in answers if answer.aa and delegated is None), None)

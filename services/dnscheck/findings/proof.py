@@ -56,6 +56,11 @@ def looks_like_token(token: str) -> bool:
     return _TOKEN.match(token) is not None
 
 
+def is_proof(value: str, expected: ExpectedTxt) -> bool:
+    """Whether a TXT value is a token that is wanted."""
+    return read_token(value).token in expected.tokens
+
+
 def carries_proof(answer: ServerAnswer, expected: ExpectedTxt) -> bool:
     """Whether an authoritative answer holds a token that is wanted."""
-    return answer.aa and any(read_token(value).token in expected.tokens for value in answer.values)
+    return answer.aa and any(is_proof(value, expected) for value in answer.values)
