@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, closing
@@ -20,6 +21,7 @@ from dns.name import Name
 from deploy.devstack.demodns import DemoDns
 from deploy.devstack.dnssockets import Asked, DnsSockets
 from services.dnscheck.asking.asker import Asker, Reply
+from services.dnscheck.asking.budget import Budget
 from services.dnscheck.asking.flights import Circle, Flights
 from services.dnscheck.asking.resolver import Resolver
 from services.dnscheck.asking.restraint import Rates
@@ -178,6 +180,26 @@ async def test_a_walk_that_fails_by_its_starters_budget_is_walked_again_by_the_o
     assert failed.limits == ("queries",)
     assert values(seen) == {("here",)}
     assert {observation.limits for observation in seen} == {()}
+
+
+async def test_nobody_waits_for_another_longer_than_the_own_time(demo: DemoDns, resolver: Resolver):
+    silent, customer = f"still-{next(numbers)}", f"kunde-{next(numbers)}"
+    demo.set_records("de", silent, "NS", [f"ns1.{silent}.de."])
+    demo.set_records("de", f"ns1.{silent}", "A", [ELSEWHERE])
+    demo.set_records("de", customer, "NS", [f"ns.{silent}.de."])
+    name = dns.name.from_text(f"{customer}.de")
+    nobody = DnsSockets([ELSEWHERE], lambda asked: None)
+    await nobody.open(iter([demo.port]))
+    patient = asyncio.create_task(resolver._walker.walk(name, Budget(Budget.now() + 10)))
+    await asyncio.sleep(0.05)
+
+    started = time.monotonic()
+    hurried = Budget(started + 0.2)
+    assert (await resolver._walker.walk(name, hurried)).state == "could_not_ask"
+    assert time.monotonic() - started < 1
+    assert hurried.limits == ["time"]
+    patient.cancel()
+    await nobody.close()
 
 
 async def test_name_servers_that_need_each_other_end_at_once(demo: DemoDns, resolver: Resolver):

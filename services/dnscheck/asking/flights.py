@@ -35,12 +35,18 @@ class Flights(Generic[T]):
         return len(self._flights)
 
     async def share(
-        self, key: Hashable, work: Callable[[], Awaitable[T]], waiter: Hashable | None = None
+        self,
+        key: Hashable,
+        work: Callable[[], Awaitable[T]],
+        waiter: Hashable | None = None,
+        *,
+        seconds: float | None = None,
     ) -> tuple[T, bool]:
         """Return what `work` finds out, its own or that of who began it earlier, and whether it was its own.
 
         `waiter` is the key of the work from within which this is called. Raises Circle where two works would wait for
-        each other, as for name servers that are named in each other's zones.
+        each other, as for name servers that are named in each other's zones, and TimeoutError where the work of another
+        takes longer than `seconds`: its time is not that of who waits.
         """
         flight = self._flights.get(key)
         is_own = flight is None
@@ -54,7 +60,8 @@ class Flights(Generic[T]):
         if waiting is not None:
             waiting.waits_for[key] += 1
         try:
-            return await asyncio.shield(flight.task), is_own
+            async with asyncio.timeout(None if is_own else seconds):
+                return await asyncio.shield(flight.task), is_own
         finally:
             flight.passengers -= 1
             if waiting is not None:

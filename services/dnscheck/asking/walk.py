@@ -187,9 +187,12 @@ class Walker:
         while True:
             try:
                 step, is_own = await self._flights.share(
-                    key, lambda: self._step(here, target, is_on_the_way, replace(course, work=key)), course.work
+                    key,
+                    lambda: self._step(here, target, is_on_the_way, replace(course, work=key)),
+                    course.work,
+                    seconds=course.budget.remaining_seconds(),
                 )
-            except Circle:
+            except (Circle, TimeoutError):  # whose time is up ends at once
                 return await self._step(here, target, is_on_the_way, course)
             if is_own or not step.is_cut_short or course.budget.limits:
                 return step  # else it was another's limit: this attempt has its own
@@ -288,9 +291,12 @@ class Walker:
         while True:
             try:
                 found, is_own = await self._flights.share(
-                    host, lambda: self._host(host, replace(course, work=host)), course.work
+                    host,
+                    lambda: self._host(host, replace(course, work=host)),
+                    course.work,
+                    seconds=course.budget.remaining_seconds(),
                 )
-            except Circle:
+            except (Circle, TimeoutError):
                 return await self._host(host, course)
             if is_own:
                 return found
