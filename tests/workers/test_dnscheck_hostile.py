@@ -219,6 +219,37 @@ async def test_eight_of_many_addresses_are_asked(demo: DemoDns, resolver: Resolv
     assert server.asked.total() <= 8 * 3
 
 
+async def test_few_of_the_addresses_are_asked_that_a_zone_gives_its_own_name_server(
+    demo: DemoDns, resolver: Resolver, evil: str
+):
+    victims = [f"127.53.2.{number}" for number in range(1, 41)]
+
+    def respond(query: Message) -> Message:
+        match name_of(query), query.question[0].rdtype:
+            case name, dns.rdatatype.NS if name == evil:
+                return reply_to(query, (evil, "NS", f"viele.{evil}."))
+            case name, dns.rdatatype.A if name.startswith("viele"):
+                return reply_to(query, *((name, "A", address) for address in victims))
+            case name, _ if name.startswith("viele"):
+                return reply_to(query)
+            case _:
+                return not_there(query)
+
+    async with serving(demo, respond, HOSTILE, *victims) as server:
+        await look(resolver, evil, deep=True)
+    assert len(server.addresses.keys() & set(victims)) == 8
+
+
+async def test_a_name_beside_the_challenge_that_would_be_too_long_is_not_asked_for(
+    demo: DemoDns, resolver: Resolver, evil: str
+):
+    domain = f"{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * (56 - len(evil))}.{evil}"
+    async with serving(demo, reply_to):
+        seen = await resolver.observe_txt(domain, f"_pk.{domain}", deep=True, sibling="3f9a2b71c0d4e586")
+    assert [answer.kind for answer in seen.answers] == ["nodata"]
+    assert not seen.sibling
+
+
 @pytest.mark.parametrize("cut", [".", "de", "anderswo.de", "{evil}"])
 async def test_a_referral_that_leads_nowhere_below_is_lame(demo: DemoDns, resolver: Resolver, evil: str, cut: str):
     def respond(query: Message) -> Message:

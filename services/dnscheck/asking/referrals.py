@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 import dns.rdataclass
 from dns.message import Message
@@ -15,7 +15,7 @@ from dns.rrset import RRset
 from services.dnscheck.asking.replies import MAX_NAME_SERVERS, name_text
 from services.dnscheck.observation import NameServer
 
-MAX_ADDRESSES = 8  # of one zone that are asked
+MAX_ADDRESSES = 8  # of one zone that are asked, and of one host that are remembered
 
 
 def read_referral(
@@ -49,13 +49,16 @@ def read_referral(
 def addresses_in(
     section: Iterable[RRset], host: Name, rdtypes: Sequence[RdataType]
 ) -> tuple[tuple[str, ...], float | None]:
-    """Return a host's addresses and their shortest TTL. IN only: in other classes an A record holds something else."""
+    """Return a host's first addresses and the shortest TTL of all.
+
+    IN only: in other classes an A record holds something else.
+    """
     wanted = [
         rrset
         for rrset in section
         if rrset.name == host and rrset.rdtype in rdtypes and rrset.rdclass == dns.rdataclass.IN
     ]
-    addresses = tuple(rdata.address for rrset in wanted for rdata in rrset)
+    addresses = tuple(islice((rdata.address for rrset in wanted for rdata in rrset), MAX_ADDRESSES))
     return addresses, min((float(rrset.ttl) for rrset in wanted), default=None)
 
 

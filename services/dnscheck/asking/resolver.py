@@ -22,6 +22,7 @@ from services.dnscheck.asking.addresses import IPNetwork
 from services.dnscheck.asking.asker import Asker
 from services.dnscheck.asking.budget import Budget
 from services.dnscheck.asking.mailrecords import observe_mail
+from services.dnscheck.asking.referrals import with_few_addresses
 from services.dnscheck.asking.replies import name_text
 from services.dnscheck.asking.restraint import DEFAULT_RATES, Rates
 from services.dnscheck.asking.walk import Walker
@@ -245,7 +246,9 @@ class Resolver:
         """What a name that nobody made answers: the same as the challenge when both are a wildcard's."""
         if not sibling or speaking.kind == "nxdomain":
             return ()
-        name = dns.name.from_text(sibling, challenge.parent())
+        name = _name_of(f"{sibling}.{name_text(challenge.parent())}")
+        if name is None:
+            return ()
         rdtypes = (dns.rdatatype.TXT,) if speaking.kind == "answer" else OTHER_TYPES
         return await self._ask_one(delegation, [(name, rdtype) for rdtype in rdtypes], speaking, budget)
 
@@ -264,7 +267,8 @@ class Resolver:
         others = sorted({host for answer in named if answer.aa for host in answer.values})
         hosts = [host for host in dict.fromkeys((*seen_before, *others)) if host not in known][:MAX_STRANGERS]
         names = [name for host in hosts if (name := _name_of(host)) is not None]
-        servers = await asyncio.gather(*(self._walker.name_server(name, budget) for name in names))
+        found = await asyncio.gather(*(self._walker.name_server(name, budget) for name in names))
+        servers = with_few_addresses(found)  # a hostile host has as many as fit into a reply, all of them others'
         return await self._walker.ask_all(servers, zone, challenge, dns.rdatatype.TXT, budget)
 
     async def _ask_for_one_click(
