@@ -199,7 +199,9 @@ class Asker:
             return ServerTrouble("timeout", NO_QUERY_LEFT)
         over_tcp = await self._tcp(question, asking)
         if isinstance(over_tcp, ServerTrouble):
-            return replace(over_tcp, kind="truncated") if over_tcp.note == TCP_FAILED else over_tcp
+            # An attempt that ended meanwhile says nothing about the server.
+            has_failed = over_tcp.note == TCP_FAILED and asking.budget.remaining_seconds() > 0
+            return replace(over_tcp, kind="truncated") if has_failed else over_tcp
         payload = wire.EDNS_PAYLOAD if asking.edns else wire.PLAIN_PAYLOAD
         if not wire.has_answers(truncated.octets) and len(over_tcp.octets) <= payload:
             turn.server.slow_down(monotonic())  # it would have fitted: response rate limiting
