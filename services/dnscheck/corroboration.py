@@ -28,7 +28,7 @@ MAX_EVIDENCE = 200
 SITE_PATTERN = r"[a-z0-9][a-z0-9-]{0,38}"  # a token of a subject
 
 Ask = Callable[[str, bytes, float], Awaitable[bytes | None]]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Name = Annotated[str, StringConstraints(max_length=253, pattern=r"^([a-z0-9_-]{1,63}\.)+[a-z0-9-]{2,63}$")]
 
 
 class PerspectiveQuestion(BaseModel):
@@ -38,7 +38,9 @@ class PerspectiveQuestion(BaseModel):
 
     domain: Name
     name: Name
-    tokens: tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...] = Field(max_length=MAX_TOKENS)
+    tokens: tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...] = Field(
+        min_length=1, max_length=MAX_TOKENS
+    )
 
 
 class PerspectiveAnswer(BaseModel):

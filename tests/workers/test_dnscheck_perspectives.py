@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -138,6 +139,23 @@ async def test_a_site_answers_for_others_and_understands_only_what_it_should(
     assert b'"site":"ham","verdict":"confirmed"' in reply.data
     with pytest.raises(nats.errors.TimeoutError):
         await bus.client.request(subject_of("ham"), b"nonsense", timeout=0.2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "tokens"),
+    [
+        ("a..de", "_pk.firma.de", [TOKEN]),
+        (f"{'x' * 64}.de", "_pk.firma.de", [TOKEN]),
+        ("firma.de", "b\u00fcro.de", [TOKEN]),
+        ("firma.de", ".".join(["x" * 60] * 5), [TOKEN]),
+        ("firma.de", "_pk.firma.de", []),
+    ],
+)
+async def test_what_nobody_can_look_for_is_no_question(
+    resolver: Resolver, asked: str, name: str, tokens: list[str]
+) -> None:
+    payload = json.dumps({"domain": asked, "name": name, "tokens": tokens}).encode()
+    assert await perspective_of("ham", resolver)(payload) is None
 
 
 async def test_an_answer_in_another_sites_name_is_none(bus: Any, dnscheck: None, demo: DemoDns, domain: str) -> None:
