@@ -100,7 +100,7 @@ async def look_for_txt(tick: Tick) -> TxtObservation:
     """Look for the proof at the authoritative servers; a first yes is corroborated. Outside any transaction."""
     wanted = tick.payload
     name = str(wanted["name"])
-    expected = ExpectedTxt(name=name, tokens=(read_token(str(wanted["value"])).token,))
+    expected = ExpectedTxt(name=name, tokens=(read_token(str(wanted.get("value", ""))).token,))
     seen = await LOOKOUT.asking().observe_txt(
         str(wanted["domain"]),
         name,
@@ -148,6 +148,9 @@ def txt_looked(tick: Tick, book: Book, moment: Moment) -> Fate:
     watch = book.get(WATCHES, (tick.key, "txt"))
     if watch is None:
         return Done()  # unwatched while the look was under way
+    if (tick.payload.get("name"), tick.payload.get("value")) != (watch.record_name, watch.record_value):
+        # It was for another record, or set by a release that did not say which: nobody corroborated this one.
+        return Done(timings=_timings(replace(watch, next_due_at=moment.now), moment))
     observation: TxtObservation = tick.observation
     if watch.proven_at is not None:
         observation = replace(observation, corroboration=None)

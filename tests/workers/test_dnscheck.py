@@ -101,6 +101,24 @@ async def test_a_watch_begins_with_a_look_and_sets_the_next(bus, name):
     assert 15 <= (timer["due_at"] - look.attempt.checked_at).total_seconds() <= 30
 
 
+@pytest.mark.parametrize("payload", ["payload - 'value'", """payload || '{"value": "token=another"}'"""])
+async def test_a_look_for_another_record_is_not_judged_but_repeated(bus, dns, name, payload):
+    """As with a timer of an earlier release, or a record that changed while the look was under way."""
+    domain_id = uuid4()
+    await bus.send(ACCOUNT, watch(name, domain_id))
+    await looks(bus, domain_id)
+    dns.set_records(name, LABEL, "TXT", [f"token={TOKEN}"])
+    sql = f"UPDATE dnscheck.timer SET due_at = $2, payload = {payload} WHERE key = $1"
+    await bus.fetch(sql, str(domain_id), datetime.now(UTC))
+    await bus.send(ACCOUNT, watch(f"wecker-{name}", uuid4()))  # the lane looks at its timers when it works
+    _, look = await looks(bus, domain_id, at_least=2)
+    assert look.attempt.kind == "confirmed"
+    rows = await bus.fetch("SELECT looks FROM dnscheck.watch WHERE domain_id = $1", domain_id)
+    assert [row["looks"] for row in rows] == [2]
+    [timer] = await bus.fetch("SELECT payload->>'value' AS value FROM dnscheck.timer WHERE key = $1", str(domain_id))
+    assert timer["value"] == f"token={TOKEN}"
+
+
 async def test_a_request_is_answered_by_a_look_of_its_own(bus, dns, name):
     domain_id, request_id = uuid4(), uuid4()
     await bus.send(ACCOUNT, watch(name, domain_id))
