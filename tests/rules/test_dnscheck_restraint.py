@@ -44,7 +44,7 @@ def test_deep_look_does_not_wait():
 def test_whoever_insists_for_minutes_does_not_keep_the_schedule_waiting():
     known, now = Restraint(Rates()), NOW
     for _ in range(6000):
-        known.seconds_until_turn(*asked(known, now=now), now, LONG, is_registry=False, is_urgent=True)
+        known.seconds_until_turn(*asked(known, now=now), now, LONG, is_urgent=True)
         now += 0.05
     assert waits(known, 10, now=now) == pytest.approx([0.2 * number for number in range(1, 11)], abs=0.1)
 
