@@ -150,6 +150,7 @@ class WatchDomain(HandOver):
     record_value: str = ""
     old_values: tuple[str, ...] = ()
     request_id: UUID | None = None
+    is_anew: bool = Field(default=False, description="what was proven before counts no more: search as for a new claim")
 
 
 class UnwatchDomain(HandOver):

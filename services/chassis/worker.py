@@ -89,6 +89,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.runtime.stop_serving()  # before the hooks: an answer may need what they close
         for hook in self._service.on_stop:
             try:
                 await hook()
@@ -98,7 +99,6 @@ class Worker:
             server, task = self._health
             server.should_exit = True
             await task
-        await self.runtime.stop_serving()
         self.runtime.pool.terminate()
         await self.broker.stop()
         log.info("worker stopped")

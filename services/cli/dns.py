@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from services.dnscheck.settings import DnscheckSettings
     from services.dnscheck.standalone import Outlook
 
+MAX_NAME_LENGTH = 253  # RFC 1035, section 2.3.4, without the root's dot
+
 dns_app = typer.Typer(help="DNS: look at a domain from here, without a stack.", no_args_is_help=True)
 
 
@@ -55,6 +57,8 @@ def check(
         os.environ.update(_demo_settings(desk))
     settings = _settings(desk)
     name = a_label(domain)
+    if len(f"{label}.{name}") > MAX_NAME_LENGTH:
+        desk.fail(USAGE, "usage", desk.sentence("name_too_long", where=f"{label}.{name}", limit=MAX_NAME_LENGTH))
     outlook = asyncio.run(look(name, label=label, value=value, settings=settings))
     if desk.json or as_json:
         desk.print_json(outlook.model_dump_json())

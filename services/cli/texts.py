@@ -145,6 +145,10 @@ SENTENCES: dict[str, dict[str, str]] = {
         "Das Passwort fehlt: ohne Terminal mit --password-stdin oder --password-hash.",
         "The password is missing: without a terminal give it with --password-stdin or --password-hash.",
     ),
+    "name_too_long": _both(
+        "{where} ist zu lang: Ein Name im DNS hat höchstens {limit} Zeichen.",
+        "{where} is too long: a name in the DNS has at most {limit} characters.",
+    ),
     "no_challenge": _both(
         "Unter {where} steht nichts. Mit --value token=... wird geprüft, ob und warum ein Nachweis fehlt.",
         "There is nothing at {where}. With --value token=... it is checked whether and why a proof is missing.",

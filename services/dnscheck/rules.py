@@ -29,6 +29,7 @@ DAILY_LOOKS = 7  # after success, then weekly (R17)
 WEEKLY_SPREAD = 1 / 7  # a day
 MAX_ANSWERED = 1000  # requests in one fact; the rest wait for the next look
 SHORTEST_GAP = timedelta(milliseconds=250)  # between looks that customers ask for: each costs a dozen queries
+QUICK_LOOKS, LONGER_GAP = 12, timedelta(seconds=10)  # so many looks asked for in ten minutes, then more slowly
 DEEP_LOOKS = (1, 3, 6)  # the looks that also search the wrong places; then hourly, and when somebody waits
 # Seen by deep looks only: their correction is, too.
 DEEP_CODES = (
@@ -76,6 +77,7 @@ class Watch:
     silences: int = 0  # looks in a row that could not ask
     haste: int = 0  # looks that came sooner than the age asks for, less those that did not
     code: str = ""  # of the latest look that was told something
+    asked_looks: int = 0  # that answered requests, since somebody began to ask
 
 
 def ordered(watch: Watch | None, order: WatchDomain, account: str, now: datetime) -> Watch:
@@ -84,6 +86,7 @@ def ordered(watch: Watch | None, order: WatchDomain, account: str, now: datetime
         watch = Watch(str(order.domain_id), order.facet, account, order.domain, "", "", (), now, None, revision=0)
     is_request = order.request_id is not None
     waiting = (*watch.waiting, Waiting(order.request_id, now)) if order.request_id is not None else watch.waiting
+    is_pause_over = now - max(watch.started_at, watch.asked_at or watch.started_at) >= YOUNG
     goes_on = is_request and watch.revision > 0 and watch.next_due_at is not None
     return replace(
         watch,
@@ -92,6 +95,8 @@ def ordered(watch: Watch | None, order: WatchDomain, account: str, now: datetime
         old_values=order.old_values,
         started_at=watch.started_at if goes_on else now,
         asked_at=now if is_request else None,
+        asked_looks=0 if is_pause_over else watch.asked_looks,
+        proven_at=None if order.is_anew else watch.proven_at,
         looks=0,
         course=None,
         streak=0,
@@ -115,18 +120,20 @@ def looked(
     zone: ZoneSeen | None = None,
 ) -> Watch:
     """Count a look and set the next. Requests that came after it had begun wait for that one."""
+    requests = answered(watch, begun_at)
     looks = replace(
         watch,
         looks=watch.looks + 1,
         deep_at=begun_at if deep else watch.deep_at,
-        waiting=watch.waiting[len(answered(watch, begun_at)) :],
+        waiting=watch.waiting[len(requests) :],
+        asked_looks=watch.asked_looks + bool(requests),
         revision=watch.revision + 1,
     )
     seen = replace(looks, silences=watch.silences + 1) if course == "could_not_ask" else _told(looks, course, code, now)
     if zone is not None and course != "could_not_ask":
         seen = replace(seen, zone=zone, stirs=watch.stirs + 1 if has_stirred(watch.zone, zone) else 0)
     wait = next_wait(seen, now, dice)
-    due = now + SHORTEST_GAP if seen.waiting else None if wait is None else now + wait
+    due = now + _gap(seen) if seen.waiting else None if wait is None else now + wait
     return replace(seen, next_due_at=due, haste=_haste(seen, now))
 
 
@@ -284,7 +291,11 @@ def _doubled(streak: int) -> timedelta:
 
 def _soonest(watch: Watch, now: datetime) -> datetime:
     """Return when a look that somebody asks for may begin."""
-    return max(now, watch.recent[0].checked_at + SHORTEST_GAP) if watch.recent else now
+    return max(now, watch.recent[0].checked_at + _gap(watch)) if watch.recent else now
+
+
+def _gap(watch: Watch) -> timedelta:
+    return SHORTEST_GAP if watch.asked_looks < QUICK_LOOKS else LONGER_GAP
 
 
 _WAITS = {"txt": _txt_wait, "mx": _mx_wait, "advice": _advice_wait}

@@ -26,7 +26,7 @@ _LOAD_WATCHES = """
     SELECT w.domain_id, w.facet, w.account, w.domain, w.record_name, w.record_value, w.old_values, w.started_at,
         w.next_due_at, w.looks, w.course, w.streak, w.proven_at, w.deep_at, w.waiting::text AS waiting,
         jsonb_path_query_array(w.recent, '$[0]')::text AS recent, w.revision, w.asked_at, w.zone::text AS zone, w.stirs,
-        w.silences, w.haste, w.code
+        w.silences, w.haste, w.code, w.asked_looks
     FROM dnscheck.watch AS w
     JOIN unnest($1::uuid[], $2::text[]) AS k (domain_id, facet) ON w.domain_id = k.domain_id AND w.facet = k.facet
     ORDER BY w.domain_id, w.facet FOR UPDATE OF w"""
@@ -36,18 +36,18 @@ _SAVE_WATCHES = """
     INSERT INTO dnscheck.watch AS w
         (domain_id, facet, account, domain, record_name, record_value, old_values, started_at, next_due_at, looks,
          course, streak, proven_at, deep_at, waiting, recent, revision, asked_at, zone, stirs,
-         silences, haste, code)
+         silences, haste, code, asked_looks)
     SELECT r.domain_id, r.facet, r.account, r.domain, r.record_name, r.record_value,
         string_to_array(r.old_values, ','), r.started_at, r.next_due_at, r.looks, r.course, r.streak, r.proven_at,
         r.deep_at, r.waiting::jsonb, r.recent::jsonb, r.revision, r.asked_at, r.zone::jsonb, r.stirs,
-        r.silences, r.haste, r.code
+        r.silences, r.haste, r.code, r.asked_looks
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
         $8::timestamptz[], $9::timestamptz[], $10::integer[], $11::text[], $12::integer[], $13::timestamptz[],
         $14::timestamptz[], $15::text[], $16::text[], $17::bigint[], $18::timestamptz[], $19::text[], $20::integer[],
-        $21::integer[], $22::integer[], $23::text[])
+        $21::integer[], $22::integer[], $23::text[], $24::integer[])
         AS r (domain_id, facet, account, domain, record_name, record_value, old_values, started_at, next_due_at,
         looks, course, streak, proven_at, deep_at, waiting, recent, revision, asked_at, zone, stirs, silences, haste,
-        code)
+        code, asked_looks)
     ON CONFLICT (domain_id, facet) DO UPDATE SET
         record_name = excluded.record_name, record_value = excluded.record_value, old_values = excluded.old_values,
         started_at = excluded.started_at, next_due_at = excluded.next_due_at, looks = excluded.looks,
@@ -56,7 +56,7 @@ _SAVE_WATCHES = """
         recent = jsonb_path_query_array(excluded.recent || w.recent,
             CASE w.facet WHEN 'advice' THEN '$[0]' ELSE '$[0 to 9]' END::jsonpath),
         asked_at = excluded.asked_at, zone = excluded.zone, stirs = excluded.stirs, silences = excluded.silences,
-        haste = excluded.haste, code = excluded.code"""
+        haste = excluded.haste, code = excluded.code, asked_looks = excluded.asked_looks"""
 
 # Watches that ended.
 _DELETE_WATCHES = """
@@ -150,6 +150,7 @@ def _watch(row: Any) -> Watch:
         silences=row["silences"],
         haste=row["haste"],
         code=row["code"],
+        asked_looks=row["asked_looks"],
     )
 
 
@@ -162,6 +163,7 @@ def _values(watch: Watch, before: Watch | None) -> tuple[Any, ...]:
         watch.proven_at, watch.deep_at, _WAITING.dump_json(watch.waiting).decode(),
         _RECENT[watch.facet].dump_json(added).decode(), watch.revision,
         watch.asked_at, _ZONE.dump_json(watch.zone).decode(), watch.stirs, watch.silences, watch.haste, watch.code,
+        watch.asked_looks,
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def removed(claim: Claim, name: Name, request_id: UUID | None = None) -> Say:
     return say(DomainRemoved(domain=view(claim, name)), claim, request_id)
 
 
-def watch(claim: Claim, facet: Facet, request_id: UUID | None = None) -> Order:
+def watch(claim: Claim, facet: Facet, request_id: UUID | None = None, *, is_anew: bool = False) -> Order:
     """Order looks at a facet of the domain by schedule, and at once where a request waits for one."""
     order = WatchDomain(
         domain_id=claim.domain_id,
@@ -68,6 +68,7 @@ def watch(claim: Claim, facet: Facet, request_id: UUID | None = None) -> Order:
         record_value=claim.record_value,
         old_values=tuple(f"token={token}" for token in claim.old_tokens),
         request_id=request_id,
+        is_anew=is_anew,
     )
     # The facet is in the key, because what one message orders is told apart by it.
     return Order(order, key=f"{claim.domain_id}/{facet}", account=claim.account)
@@ -177,6 +178,8 @@ def _orders(was: Claim, claim: Claim, name: Name) -> Iterable[Order]:
         yield watch(claim, "advice")
     if claim.is_granted and not was.is_granted:
         yield watch(claim, "txt")
+    if was.state == "contested" and claim.state == "claimed":
+        yield watch(claim, "txt", is_anew=True)  # its proof is gone: looked for, corroborated and given up as at first
     if was.transfer is None and claim.transfer is not None and (holder := name.holder()) is not None:
         yield watch(holder, "txt")  # so that the holder and an operator see how both proofs stand now
 

@@ -101,6 +101,7 @@ async def test_a_root_out_of_reach_is_not_the_domains_fault(demo: DemoDns) -> No
     ("arguments", "environment", "words"),
     [
         (("einwort",), {}, "at least two labels"),
+        ((".".join(["a" * 60] * 4) + ".de",), {}, "is too long"),
         ((DOMAIN, "--demo"), {}, "No demo DNS is running here"),
         ((DOMAIN,), {"POSTKONTOR_MX": "mx1"}, "POSTKONTOR_MX"),
         ((DOMAIN,), {"POSTKONTOR_DNS_RECURSOR": "abc"}, "POSTKONTOR_DNS_RECURSOR"),

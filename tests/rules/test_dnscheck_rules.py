@@ -170,6 +170,29 @@ def test_a_fault_that_only_a_deep_look_sees_is_looked_for_deeply_again():
     assert rules.wants_deep_look(replace(watch, code="name_doubled"))
 
 
+def test_who_presses_on_and_on_waits_longer_until_he_pauses():
+    watch, now, gaps = ordered(request=1), START, []
+    for number in range(2, 20):
+        watch = rules.noted(looked(watch, at=now), attempt(at=now))
+        watch = ordered(request=number, at=now, watch=watch)
+        gaps.append(watch.next_due_at - now)
+        now = watch.next_due_at
+    assert gaps == [SHORTEST_GAP] * (rules.QUICK_LOOKS - 1) + [rules.LONGER_GAP] * 7
+    watch = ordered(at=now, watch=rules.noted(looked(watch, at=now), attempt(at=now)))  # claiming anew is no way round
+    assert ordered(request=21, at=now, watch=watch).next_due_at - now == rules.LONGER_GAP
+    later = now + rules.YOUNG
+    assert ordered(request=22, at=later, watch=watch).next_due_at == later
+    assert ordered(request=22, at=later, watch=watch).asked_looks == 0
+
+
+def test_a_watch_that_begins_anew_is_searched_for_and_abandoned_as_at_first():
+    watch = looked(ordered(), "confirmed")
+    assert watch.proven_at is not None
+    anew = rules.ordered(watch, order_of("txt").model_copy(update={"is_anew": True}), "nordwind", START + WEEK)
+    assert anew.proven_at is None
+    assert looked(anew, at=START + WEEK + LIFE).next_due_at is None
+
+
 def test_only_the_latest_looks_are_kept():
     watch = ordered()
     for number in range(MAX_RECENT + 5):

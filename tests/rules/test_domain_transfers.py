@@ -300,12 +300,18 @@ def test_decided_for_a_claimant_his_turn_is_before_the_eldest():
 # --- ends in the middle ---------------------------------------------------------------------------------------------
 
 
+def looks_ordered(before: Name, after: Name) -> list[tuple[str | None, bool]]:
+    """The looks for proofs that follow from a change: whose, and whether from the beginning."""
+    orders = consequences(before, after).orders
+    return [(order.account, order.order.is_anew) for order in orders if order.order.facet == "txt"]
+
+
 def test_who_is_granted_a_name_without_a_proof_passes_it_on():
     free = vacated(answered(contested("first", "second"), consent=True))
     after = looked(free, "first", attempt("not_yet", at=NOW + 2 * HOUR))
     assert claim_of(after, "first").state == "claimed"
     assert transfer_state(after, "second") == "granted"
-    assert [(order.account, order.order.facet) for order in consequences(free, after).orders] == [("second", "txt")]
+    assert looks_ordered(free, after) == [("first", True), ("second", False)]  # anew, and for the name
 
 
 def test_who_is_granted_a_name_waits_through_an_outage():
@@ -321,7 +327,7 @@ def test_who_proves_a_name_that_is_kept_free_for_another_has_his_turn_after_him(
     assert said(before, waiting) == [("TransferOpened", "third")]
     after = looked(waiting, "first", attempt("not_yet", at=NOW + 2 * HOUR))
     assert transfer_state(after, "third") == "granted"
-    assert [(order.account, order.order.facet) for order in consequences(waiting, after).orders] == [("third", "txt")]
+    assert looks_ordered(waiting, after) == [("first", True), ("third", False)]
     lost = proven(waiting, "first", NOW + 2 * HOUR)
     assert claim_of(lost, "third").state == "lost"
 

@@ -25,6 +25,7 @@ CREATE TABLE dnscheck.watch (
     silences integer NOT NULL DEFAULT 0,
     haste integer NOT NULL DEFAULT 0,
     code text NOT NULL DEFAULT '',
+    asked_looks integer NOT NULL DEFAULT 0 CONSTRAINT asked_looks_not_negative CHECK (asked_looks >= 0),
     revision bigint NOT NULL CONSTRAINT revision_counts_from_one CHECK (revision >= 1),
     CONSTRAINT one_watch_per_claim_and_facet PRIMARY KEY (domain_id, facet),
     CONSTRAINT proof_has_a_record CHECK (facet <> 'txt' OR (record_name <> '' AND record_value <> '')),
