@@ -14,12 +14,12 @@ from contracts.billing_v1 import AcceptedClaim, AccountStanding
 from contracts.dnscheck_v1 import AskAttempts, UnwatchDomain, WatchDomain
 from contracts.domain_v1 import AskDomain, CheckMx, ClaimDomain, ValidateDomain
 from deploy.devstack.demodns import DemoDns
-from deploy.devstack.stack import UNRESTRAINED
 from services.dnscheck.app import service
 from services.dnscheck.findings.mx import ExpectedMx
 from services.dnscheck.rules import MAX_RECENT
 from services.dnscheck.settings import DnscheckSettings, is_registry
 from services.domain.app import service as domain_service
+from tests.workers.dns_world import asking
 
 LANES = 4  # dnscheck hears no facts
 DOMAIN_LANES = 5
@@ -42,13 +42,7 @@ async def dns() -> AsyncIterator[DemoDns]:
 @pytest_asyncio.fixture(scope="module")
 async def dnscheck(bus, dns) -> AsyncIterator[None]:
     """The worker, asking the demo hierarchy."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("POSTKONTOR_DNS_ROOT", dns.root_address)
-        environment.setenv("POSTKONTOR_DNS_PORT", str(dns.port))
-        environment.setenv("POSTKONTOR_DNS_ALLOW_NETWORKS", "127.0.0.0/8")
-        environment.setenv("POSTKONTOR_DNS_TIMEOUTS_SECONDS", "0.2,0.2,0.4")
-        for name, value in UNRESTRAINED.items():
-            environment.setenv(name, value)
+    with asking(dns, unrestrained=True, timeouts_seconds="0.2,0.2,0.4"):
         started = await bus.start(service)
     await bus.owns_all(started, lanes=LANES)
     yield

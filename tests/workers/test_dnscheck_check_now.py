@@ -7,7 +7,6 @@ from itertools import count
 from typing import Any
 
 import dns.rcode
-import pytest
 import pytest_asyncio
 
 from contracts.billing_v1 import AcceptedClaim, AccountStanding
@@ -17,6 +16,7 @@ from deploy.devstack.bind import BindRecursor
 from deploy.devstack.demodns import DemoDns
 from services.dnscheck.app import service
 from services.domain.app import service as domain_service
+from tests.workers.dns_world import asking
 
 LANES, DOMAIN_LANES = 4, 5
 ACCOUNT = "nordwind"
@@ -28,11 +28,7 @@ numbers = count(1)
 @pytest_asyncio.fixture(scope="module")
 async def workers(bus: Any, demo: DemoDns, recursor: BindRecursor) -> None:
     """The workers dnscheck, with the recursor to corroborate first proofs, and domain."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("POSTKONTOR_DNS_ROOT", demo.root_address)
-        environment.setenv("POSTKONTOR_DNS_PORT", str(demo.port))
-        environment.setenv("POSTKONTOR_DNS_ALLOW_NETWORKS", "127.0.0.0/8")
-        environment.setenv("POSTKONTOR_DNS_RECURSOR", f"{recursor.address}:{recursor.port}")
+    with asking(demo, recursor=f"{recursor.address}:{recursor.port}"):
         dnscheck = await bus.start(service)
     await bus.owns_all(dnscheck, lanes=LANES)
     await bus.owns_all(await bus.start(domain_service), lanes=DOMAIN_LANES)

@@ -17,6 +17,7 @@ from services.dnscheck.app import service
 from services.dnscheck.records import ExpectedDkim, ExpectedService
 from services.dnscheck.settings import DnscheckSettings
 from services.domain.app import service as domain_service
+from tests.workers.dns_world import asking
 
 LANES, DOMAIN_LANES = 4, 5
 ACCOUNT = "nordwind"
@@ -36,11 +37,7 @@ async def dns() -> AsyncIterator[DemoDns]:
 @pytest_asyncio.fixture(scope="module")
 async def workers(bus, dns) -> None:
     """The workers dnscheck, asking the demo hierarchy, and domain."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("POSTKONTOR_DNS_ROOT", dns.root_address)
-        environment.setenv("POSTKONTOR_DNS_PORT", str(dns.port))
-        environment.setenv("POSTKONTOR_DNS_ALLOW_NETWORKS", "127.0.0.0/8")
-        environment.setenv("POSTKONTOR_DNS_TIMEOUTS_SECONDS", "0.2,0.2,0.4")
+    with asking(dns, timeouts_seconds="0.2,0.2,0.4"):
         dnscheck = await bus.start(service)
     await bus.owns_all(dnscheck, lanes=LANES)
     await bus.owns_all(await bus.start(domain_service), lanes=DOMAIN_LANES)

@@ -18,6 +18,7 @@ from contracts.dnscheck_v1 import WatchDomain
 from deploy.devstack.demodns import ZONE_ADDRESSES, DemoDns
 from services.dnscheck.app import service
 from services.dnscheck.store import _LOAD_HOLDERS
+from tests.workers.dns_world import asking
 
 ACCOUNT, OTHER = "nordwind", "suedwind"
 LABEL = "_postkontor-challenge"
@@ -31,11 +32,7 @@ numbers = itertools.count(1)
 
 @pytest_asyncio.fixture(scope="module")
 async def dnscheck(bus: Any, demo: DemoDns) -> AsyncIterator[None]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("POSTKONTOR_DNS_ROOT", demo.root_address)
-        environment.setenv("POSTKONTOR_DNS_PORT", str(demo.port))
-        environment.setenv("POSTKONTOR_DNS_ALLOW_NETWORKS", "127.0.0.0/8")
-        environment.setenv("POSTKONTOR_DNS_TIMEOUTS_SECONDS", "0.2,0.2")
+    with asking(demo, timeouts_seconds="0.2,0.2"):
         started = await bus.start(service)
     await bus.owns_all(started, lanes=4)
     yield

@@ -20,6 +20,7 @@ from services.chassis.runtime import Runtime
 from services.dnscheck.app import DnscheckSettings, service
 from services.dnscheck.asking.resolver import Resolver
 from services.dnscheck.corroboration import perspective_of, subject_of
+from tests.workers.dns_world import asking
 
 ACCOUNT = "nordwind"
 LABEL = "_postkontor-challenge"
@@ -40,13 +41,7 @@ async def elsewhere() -> AsyncIterator[DemoDns]:
 @pytest_asyncio.fixture(scope="module")
 async def dnscheck(bus: Any, demo: DemoDns) -> AsyncIterator[None]:
     """A worker that wants two of three sites to confirm."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("POSTKONTOR_DNS_ROOT", demo.root_address)
-        environment.setenv("POSTKONTOR_DNS_PORT", str(demo.port))
-        environment.setenv("POSTKONTOR_DNS_ALLOW_NETWORKS", "127.0.0.0/8")
-        environment.setenv("POSTKONTOR_DNS_TIMEOUTS_SECONDS", "0.2,0.2")
-        environment.setenv("POSTKONTOR_DNS_SITE", "ham")
-        environment.setenv("POSTKONTOR_DNS_PERSPECTIVES", "ham, ams, ber, fra")
+    with asking(demo, timeouts_seconds="0.2,0.2", site="ham", perspectives="ham, ams, ber, fra"):
         started = await bus.start(service)
     await bus.owns_all(started, lanes=4)
     yield

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from functools import partial
 from uuid import uuid4
 
-import pytest
 import pytest_asyncio
 
 from contracts.dnscheck_v1 import WatchDomain
 from deploy.devstack.demodns import DemoDns
 from services.dnscheck.app import service
+from tests.workers.dns_world import asking
 
 LANES = 4
 LABEL = "_postkontor-challenge"
@@ -33,10 +33,7 @@ async def dns() -> AsyncIterator[DemoDns]:
 @pytest_asyncio.fixture(scope="module")
 async def dnscheck(bus, dns) -> None:
     """The worker as it is outside tests: time-outs and restraint are its own."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("POSTKONTOR_DNS_ROOT", dns.root_address)
-        environment.setenv("POSTKONTOR_DNS_PORT", str(dns.port))
-        environment.setenv("POSTKONTOR_DNS_ALLOW_NETWORKS", "127.0.0.0/8")
+    with asking(dns):
         started = await bus.start(service)
     await bus.owns_all(started, lanes=LANES)
 

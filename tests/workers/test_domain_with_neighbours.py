@@ -15,6 +15,7 @@ from deploy.devstack.demodns import DemoDns
 from services.dnscheck.app import service as dnscheck_service
 from services.domain.app import service as domain_service
 from services.mailbox.app import service as mailbox_service
+from tests.workers.dns_world import asking
 from tests.workers.domain_neighbours import HASH, claim, fact, in_state, shown
 
 LABEL = "_postkontor-challenge"
@@ -32,10 +33,7 @@ async def dns() -> AsyncIterator[DemoDns]:
 
 @pytest_asyncio.fixture(scope="module")
 async def workers(bus, dns) -> None:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("POSTKONTOR_DNS_ROOT", dns.root_address)
-        environment.setenv("POSTKONTOR_DNS_PORT", str(dns.port))
-        environment.setenv("POSTKONTOR_DNS_ALLOW_NETWORKS", "127.0.0.0/8")
+    with asking(dns):
         for service, lanes in ((dnscheck_service, 4), (domain_service, 5), (mailbox_service, 5)):
             started = await bus.start(service)
             await bus.owns_all(started, lanes=lanes)
