@@ -34,6 +34,8 @@ def _to_a_label(name: str) -> str:
         encoded = idna.encode(name, uts46=True, std3_rules=True, transitional=False).decode("ascii").removesuffix(".")
         idna.decode(encoded)
     except (idna.IDNAError, UnicodeError) as error:
+        if "/" in name or "@" in name:
+            raise ValueError("not a domain name: give the domain alone, as in example.de") from None
         raise ValueError(f"not a domain name under IDNA 2008: {error}") from None
     labels = encoded.split(".")
     if len(labels) < 2:

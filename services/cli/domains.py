@@ -20,7 +20,9 @@ Hash = Annotated[
     str | None, typer.Option("--password-hash", help="A finished {ARGON2ID}, {BLF-CRYPT} or {SHA512-CRYPT}.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Watch the DNS checks until the domain is proven.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Watch the DNS checks until the domain is proven, however long that takes.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -89,7 +91,10 @@ def list_domains(ctx: typer.Context) -> None:
 
 @domain_app.command("validate")
 def validate(ctx: typer.Context, name: Name) -> None:
-    """Look for the TXT record now. Exits with 3 when the domain is not proven by it."""
+    """Look for the TXT record now. Exits with 3 as long as the domain is not verified.
+
+    A domain that was verified before stays so when the record is gone: the output says what was found.
+    """
     from contracts.domain_v1 import ValidateDomain
 
     outcome = order(ctx, lambda: ValidateDomain(domain=name))

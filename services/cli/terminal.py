@@ -104,6 +104,11 @@ def sheet(desk: Desk, lines: Iterable[tuple[str, object]]) -> "Table":
     return made
 
 
+def tell(desk: Desk, sentence: str) -> None:
+    """Print a sentence: folded between words in a terminal, in one line for programs."""
+    desk.console.print(sentence, markup=False, highlight=False, soft_wrap=not desk.console.is_terminal)
+
+
 def typed_password(desk: Desk, *, from_stdin: bool, given_hash: str | None) -> str:
     """Return a password hash: as given, or made here of a password from standard input or a prompt."""
     if given_hash is not None:

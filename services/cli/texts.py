@@ -157,6 +157,12 @@ SENTENCES: dict[str, dict[str, str]] = {
         "Unter {where} steht: {values}. Mit --value token=... wird das als Nachweis geprüft.",
         "At {where} there is: {values}. With --value token=... it is checked as a proof.",
     ),
+    "no_root": _both(
+        "Von diesem Rechner aus ist kein Root-Server des DNS zu erreichen; über {domain} sagt das nichts. Nötig sind"
+        " UDP und TCP zu Port 53 im Internet. --demo fragt stattdessen das Demo-DNS.",
+        "No root server of the DNS can be reached from this machine; this says nothing about {domain}. It takes UDP"
+        " and TCP to port 53 on the Internet. --demo asks the demo DNS instead.",
+    ),
     "nothing_to_set": _both("Nichts.", "Nothing."),
     "password_again": _both("Noch einmal", "Repeat for confirmation"),
     "password_empty": _both("Das Passwort ist leer.", "The password is empty."),
@@ -165,9 +171,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "Give --set, --none or, for mailboxes, --inherit; one of them only.",
     ),
     "forward_choice": _both("Nennen Sie Ziele oder --none.", "Give targets or --none."),
-    "confirmation_needed": _both(
-        "Ohne Terminal braucht das Löschen --yes.", "Without a terminal, deleting needs --yes."
-    ),
+    "confirmation_needed": _both("Ohne Terminal braucht das --yes.", "Without a terminal this needs --yes."),
     # trouble
     "NotConnected": _both("Der Bus ist nicht erreichbar: {detail}", "The bus is not reachable: {detail}"),
     "NotConnected_hint": _both(
@@ -248,6 +252,10 @@ SENTENCES: dict[str, dict[str, str]] = {
     "advice_open": _both(
         "Weitere Mail-Einträge: {right} gut; offen: {topics}. Mehr: postkontor domain advice {domain}",
         "Other mail records: {right} ok; open: {topics}. More: postkontor domain advice {domain}",
+    ),
+    "answer_transfer": _both(
+        "Zustimmen oder widersprechen: postkontor domain transfer {domain} --consent, oder --object",
+        "Consent or object: postkontor domain transfer {domain} --consent, or --object",
     ),
     "proof_held": _both("vorhanden", "there"),
     "proof_at_risk": _both(

@@ -9,7 +9,7 @@ from contracts.domain_v1 import DomainView, TxtRecord
 from contracts.mailbox_v1 import GroupView, MailboxView, TargetFeatures
 from contracts.values import address_for_people
 from services.cli.desk import Desk
-from services.cli.terminal import local_time, money, sheet, size, table
+from services.cli.terminal import local_time, money, sheet, size, table, tell
 from services.cli.views_dns import show_advice, show_attempt, show_mx
 
 if TYPE_CHECKING:
@@ -107,6 +107,9 @@ def show_domain(desk: Desk, domain: DomainView) -> None:
         ("next_step", desk.text(domain.next_step)),
     ]
     desk.console.print(sheet(desk, lines))
+    transfer = domain.transfer
+    if transfer is not None and transfer.role == "holder" and transfer.state in ("open", "overdue"):
+        tell(desk, desk.sentence("answer_transfer", domain=domain.domain_unicode))
     if domain.state in ("claimed", "abandoned") or domain.proof_missing_since is not None:
         show_record(desk, domain.record)
 

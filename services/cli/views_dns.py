@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from contracts.dnscheck_v1 import Asked, Attempt, MailAdvice, MxAttempt
 from services.cli.desk import Desk
-from services.cli.terminal import local_time, sheet, table
+from services.cli.terminal import local_time, sheet, table, tell
 
 if TYPE_CHECKING:
     from services.dnscheck.standalone import Outlook
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def show_attempt(desk: Desk, attempt: Attempt, *, evidence: bool = True) -> None:
     """Print a look for the TXT record: the diagnosis, then what was seen and who was asked."""
-    desk.console.print(desk.text(attempt.text), markup=False, soft_wrap=True)
+    tell(desk, desk.text(attempt.text))
     lines = [
         ("expected", f"{attempt.expected_name} TXT {attempt.expected_value}"),
         ("seen", "\n".join(attempt.seen)),
@@ -26,7 +26,7 @@ def show_attempt(desk: Desk, attempt: Attempt, *, evidence: bool = True) -> None
 
 def show_mx(desk: Desk, attempt: MxAttempt, *, evidence: bool = True) -> None:
     """Print a look at the MX records."""
-    desk.console.print(desk.text(attempt.text), markup=False, soft_wrap=True)
+    tell(desk, desk.text(attempt.text))
     lines = [
         (heading, "\n".join(f"{record.preference} {record.host}" for record in records))
         for heading, records in (("expected", attempt.expected), ("seen", attempt.seen))
@@ -62,7 +62,7 @@ def show_advice_summary(desk: Desk, domain: str, advice: MailAdvice) -> None:
     topics = ", ".join(dict.fromkeys(desk.word(f"topic_{one.topic}") for one in troubled))
     right = sum(one.state == "ok" for one in advice.items)
     sentence = "advice_open" if troubled else "advice_fine"
-    desk.console.print(desk.sentence(sentence, right=right, topics=topics, domain=domain), markup=False, soft_wrap=True)
+    tell(desk, desk.sentence(sentence, right=right, topics=topics, domain=domain))
 
 
 def show_asked(desk: Desk, asked: tuple[Asked, ...]) -> None:
@@ -87,7 +87,7 @@ def show_outlook(desk: Desk, outlook: "Outlook", *, evidence: bool) -> None:
     print_(sheet(desk, lines))
     if not outlook.could_ask:
         print_()
-        print_(desk.text(outlook.mx.text), markup=False, soft_wrap=True)
+        tell(desk, _could_not_ask(desk, outlook))
         if evidence:
             show_asked(desk, outlook.mx.asked)
         return
@@ -95,7 +95,7 @@ def show_outlook(desk: Desk, outlook: "Outlook", *, evidence: bool) -> None:
     if outlook.proof is not None:
         show_attempt(desk, outlook.proof, evidence=evidence)
     else:
-        print_(_at_challenge(desk, outlook), markup=False, soft_wrap=True)
+        tell(desk, _at_challenge(desk, outlook))
     _head(desk, "mx")
     show_mx(desk, outlook.mx, evidence=evidence)
     _head(desk, "mail_records")
@@ -104,6 +104,13 @@ def show_outlook(desk: Desk, outlook: "Outlook", *, evidence: bool) -> None:
         show_asked(desk, outlook.mail.asked)
     _head(desk, "to_set")
     print_("\n".join(outlook.records) or desk.sentence("nothing_to_set"), markup=False, soft_wrap=True)
+
+
+def _could_not_ask(desk: Desk, outlook: "Outlook") -> str:
+    """Why nothing was found. The way to the root is the reader's own: here nobody tries again."""
+    if outlook.mx.code == "root_unreachable":
+        return desk.sentence("no_root", domain=outlook.domain_unicode)
+    return desk.text(outlook.mx.text)
 
 
 def _at_challenge(desk: Desk, outlook: "Outlook") -> str:

@@ -16,7 +16,15 @@ from services.dnscheck.findings.diagnosis import kind_of
 from services.dnscheck.findings.mx import state_of
 from services.dnscheck.findings.providers import PROVIDERS
 from services.dnscheck.findings.remarks import trap_texts
-from services.dnscheck.findings.sentences import MX_TEXTS, SHARED_TEXTS, TXT_TEXTS, Code, MxCode, Trouble
+from services.dnscheck.findings.sentences import (
+    DELEGATED_TEXT,
+    MX_TEXTS,
+    SHARED_TEXTS,
+    TXT_TEXTS,
+    Code,
+    MxCode,
+    Trouble,
+)
 
 PATH = Path(__file__).parents[2] / "docs" / "dns.md"
 COMMAND = "python -m services.dnscheck.handbook"
@@ -99,6 +107,38 @@ _WORDS = {
     "caa": {"wanted": "letsencrypt.org"},
 }
 
+_NAME = _EXAMPLE["name"]
+_TXT_CASES: dict[Code, dict[str, str]] = {
+    "name_doubled": {"first": f"{_NAME}.nordwind-segel.de"},
+    "underscore_missing": {"first": _NAME.removeprefix("_")},
+    "at_www": {"first": "_postkontor-challenge.www.nordwind-segel.de"},
+    "in_parent_name": {
+        "first": _NAME,
+        "name": "_postkontor-challenge.verein.nordwind-segel.de",
+        "label": "_postkontor-challenge.verein",
+    },
+    "old_token": {"first": "token=p3xa…"},
+    "other_account_token": {"first": "token=p3xa…"},
+    "other_domain_token": {"first": "token=p3xa…"},
+    "value_truncated": {"first": "token=k7wqx2m4ab3f9d"},
+    "value_extra_text": {"first": "_postkontor-challenge token=k7wq…"},
+    "wrong_value": {"first": "v=spf1 -all"},
+    "wildcard_answer": {"first": "A 192.0.2.80"},
+    "challenge_delegated": {"first": "ns1.elsewhere.example"},
+    "cname_loop": {"seen": f"CNAME proof.nordwind-segel.de, CNAME {_NAME}"},
+    "cname_target_broken": {"seen": "CNAME proof.nordwind-segel.de"},
+    "cname_target_no_txt": {"seen": "CNAME www.nordwind-segel.de"},
+    "wrong_type": {"first": "A 192.0.2.80"},
+}
+_MX_CASES: dict[MxCode, dict[str, str]] = {
+    "foreign": {"seen": "10 mx.elsewhere.example"},
+    "wrong_order": {"seen": "10 mx2.postkontor.example, 20 mx1.postkontor.example"},
+    "inconsistent": {"seen": "10 mx1.postkontor.example, 10 mx.elsewhere.example"},
+    "ip_address": {"foreign": "192.0.2.25"},
+    "name_doubled": {"foreign": "mx1.postkontor.example.nordwind-segel.de"},
+    "localhost": {"foreign": "localhost"},
+}
+
 _TXT_ADVICE: dict[Code, str] = {
     "verified": "Nothing to do. `notes` says what was accepted although it was not quite as asked for.",
     "not_yet": "Ask whether the record was saved, and at which provider. The next look sees it.",
@@ -126,7 +166,7 @@ _TXT_ADVICE: dict[Code, str] = {
     "wrong_type": "The type chosen in the form was not TXT. Delete that record, add one of type TXT.",
 }
 _TROUBLE_ADVICE: dict[Trouble, str] = {
-    "look_cut_short": "A budget of ours ended the look: name servers whose own names hang on others, or harm meant.",
+    "look_cut_short": "A budget of ours ended the look. Name servers whose names hang on others', or a hostile zone.",
     "root_unreachable": "Our own way out: UDP and TCP port 53 blocked, or a box that answers in others' place.",
     "servers_unreachable": "We retry by ourselves, nothing is revoked. After a day it is the DNS provider's matter.",
     "servers_failing": "As above. Look at DNSSEC and at the secondaries' zone transfers first.",
@@ -192,13 +232,24 @@ def _lines() -> Iterator[str]:
     yield "Before a first proof counts, others are asked as well where the operator has configured it: a validating"
     yield "recursor and other sites (`dnssec_bogus`, `perspectives_disagree`, `not_corroborated`). `recursive_stale`"
     yield "among the notes of a proof means that others still remember the time before; it settles by itself."
+    yield "The other notes say what was accepted although it was not quite as asked for: `at_apex` (the record is at"
+    yield "the domain itself), `value_quoted`, `value_whitespace`, `value_without_prefix` (no `token=`),"
+    yield "`value_case_changed`."
     yield ""
     yield "## The proof (TXT)"
     txt_codes: list[Code] = [*TXT_TEXTS, "domain_not_registered"]
     for code in txt_codes:
-        yield from _entry(code, f"kind `{kind_of(code)}`", TXT_TEXTS.get(code) or SHARED_TEXTS[code], _TXT_ADVICE[code])
+        texts = TXT_TEXTS.get(code) or SHARED_TEXTS[code]
+        yield from _entry(code, f"kind `{kind_of(code)}`", texts, _TXT_ADVICE[code], _TXT_CASES.get(code))
     yield ""
     yield "## Name servers in trouble (TXT and MX)"
+    yield ""
+    yield "Where the customer's own zone gives the challenge's name servers of its own and those are in trouble, the"
+    yield "sentence for the proof is instead:"
+    yield ""
+    yield f"- Deutsch: {DELEGATED_TEXT[1].format_map(_EXAMPLE | {'silent': 'ns1.elsewhere.example'})}"
+    yield f"- English: {DELEGATED_TEXT[0].format_map(_EXAMPLE | {'silent': 'ns1.elsewhere.example'})}"
+    yield "- What to do: as for `challenge_delegated`; the registrar has nothing to do with it."
     trouble: Trouble
     for trouble in get_args(Trouble):
         kind = f"kind `{kind_of(trouble)}`, MX state `{state_of(trouble)}`"
@@ -208,7 +259,8 @@ def _lines() -> Iterator[str]:
     mx_codes: list[MxCode] = [*MX_TEXTS, "domain_not_registered"]
     for mx_code in mx_codes:
         texts = MX_TEXTS.get(mx_code) or SHARED_TEXTS[mx_code]
-        yield from _entry(f"MX {mx_code}", f"MX state `{state_of(mx_code)}`", texts, _MX_ADVICE[mx_code])
+        kind = f"MX state `{state_of(mx_code)}`"
+        yield from _entry(f"MX {mx_code}", kind, texts, _MX_ADVICE[mx_code], _MX_CASES.get(mx_code))
     yield from _providers()
     yield from _advice_lines()
 

@@ -105,9 +105,13 @@ def _lines() -> Iterator[str]:
     yield "## A transfer"
     yield ""
     yield "It opens when an account proves a name that another holds, and ends when that claim is no longer"
-    yield "`contested`. Time alone takes nobody over. Whose transfer is the eldest has the first turn when the holder"
+    yield "`contested`. Time alone gives it to nobody. Whose transfer is the oldest has the first turn when the holder"
     yield "leaves, unless the operator chose another. The name is kept free for that claimant until his proof is seen"
     yield f"once more; a no, or {TIME_TO_ANSWER / timedelta(hours=1):.0f} hours without a yes, pass the turn on."
+    yield ""
+    yield "The holder answers with `postkontor domain transfer DOMAIN --consent` or `--object`. The operator decides"
+    yield "with `postkontor domain decide-transfer DOMAIN --to holder` or `--to claimant`, the holder's account being"
+    yield "chosen by `--account`. Giving the name up, by consent or decision, is refused while mailboxes are under it."
     yield ""
     yield from _steps("transfer", TRANSFER_COURSE, _STEPS, get_args(TransferState))
 

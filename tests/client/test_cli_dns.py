@@ -94,7 +94,8 @@ async def test_servers_that_fail_are_not_reported_as_missing_records(demo: DemoD
 async def test_a_root_out_of_reach_is_not_the_domains_fault(demo: DemoDns) -> None:
     ran = await check(demo, DOMAIN, POSTKONTOR_DNS_ROOT="127.53.9.9")
     assert ran.code == 3
-    assert "no root server of the DNS can be asked" in ran.out
+    assert "No root server of the DNS can be reached from this machine" in ran.out
+    assert "we keep trying" not in ran.out
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,8 @@ async def test_a_root_out_of_reach_is_not_the_domains_fault(demo: DemoDns) -> No
     [
         (("einwort",), {}, "at least two labels"),
         ((".".join(["a" * 60] * 4) + ".de",), {}, "is too long"),
+        ((f"https://{DOMAIN}/",), {}, "give the domain alone"),
+        ((f"post@{DOMAIN}",), {}, "give the domain alone"),
         ((DOMAIN, "--demo"), {}, "No demo DNS is running here"),
         ((DOMAIN,), {"POSTKONTOR_MX": "mx1"}, "POSTKONTOR_MX"),
         ((DOMAIN,), {"POSTKONTOR_DNS_RECURSOR": "abc"}, "POSTKONTOR_DNS_RECURSOR"),

@@ -125,6 +125,13 @@ def test_a_domain_shows_how_a_transfer_stands(capsys: pytest.CaptureFixture[str]
     seen = shown(capsys, of.a_domain("active", transfer=of.a_transfer("holder", state)))
     assert "Transfer" in seen
     assert words in seen
+    assert (f"postkontor domain transfer {NAME} --consent" in seen) == (state in ("open", "overdue"))
+
+
+def test_only_the_holder_is_asked_for_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = shown(capsys, of.a_domain("contested", transfer=of.a_transfer("claimant", "open")))
+    assert "Transfer" in seen
+    assert "--consent" not in seen
 
 
 def test_a_domain_without_transfer_has_no_such_line(capsys: pytest.CaptureFixture[str]) -> None:

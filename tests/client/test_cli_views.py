@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 from uuid import UUID
 
 import nats
 import pytest
 from nats.aio.msg import Msg
 from pydantic import BaseModel
+from rich.console import Console
 
 from contracts.base import Text
 from contracts.billing_v1 import AccountAnswer, PackageOffer
@@ -23,7 +26,7 @@ from contracts.samples import ANSWERS, SAMPLES
 from deploy.devstack.nats import NatsServer
 from services.cli import terminal
 from services.cli.desk import UNFOLDED, Desk
-from services.cli.terminal import command, duration
+from services.cli.terminal import command, duration, tell
 from services.cli.views import resource
 from tests.client.test_cli import NOWHERE, run
 
@@ -162,6 +165,17 @@ async def state(bus: NatsServer, request_id: UUID, at: datetime) -> None:
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
+
+
+def test_sentences_fold_between_words_in_a_terminal_alone() -> None:
+    words = "wort " * 30
+    for is_terminal in (True, False):
+        written = io.StringIO()
+        shown = Console(file=written, width=72, force_terminal=is_terminal, color_system=None)
+        tell(cast("Desk", SimpleNamespace(console=shown)), words.strip())
+        lines = written.getvalue().splitlines()
+        assert (len(lines) > 1) == is_terminal
+        assert all(set(line.split()) == {"wort"} for line in lines)
 
 
 def test_what_is_piped_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:

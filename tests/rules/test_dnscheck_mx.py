@@ -60,6 +60,7 @@ def mx_judged(*answers: ServerAnswer, state: DelegationState = "found") -> tuple
         (["0 ."], ("null", "null")),
         (["0 .", "10 mx1.postkontor.example"], ("broken", "null_and_others")),
         (["10 192.0.2.25"], ("broken", "ip_address")),
+        ([f"10 192.0.2.25.{DOMAIN}"], ("broken", "ip_address")),
         ([f"10 mx1.postkontor.example.{DOMAIN}"], ("broken", "name_doubled")),
     ],
 )

@@ -170,7 +170,9 @@ async def test_a_challenge_with_name_servers_that_are_not_there_could_not_be_ask
     demo.set_records(domain, LABEL, "NS", ["gibt-es-nicht"])
     diagnosis = await look(resolver, domain)
     assert (diagnosis.kind, diagnosis.code) == ("could_not_ask", "ns_unresolvable")
-    assert f"{LABEL}.{domain} (gibt-es-nicht.{domain})" in diagnosis.text_de
+    assert f"Für {LABEL}.{domain} sind eigene Nameserver eingetragen (gibt-es-nicht.{domain})" in diagnosis.text_de
+    assert "löschen Sie diese NS-Einträge" in diagnosis.text_de
+    assert "Registrar" not in diagnosis.text_de + diagnosis.text_en
 
 
 # -- nobody's word

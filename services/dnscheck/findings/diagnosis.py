@@ -26,9 +26,12 @@ from services.dnscheck.findings.explanation import Reason, explain_no, txt_value
 from services.dnscheck.findings.proof import PREFIX, ExpectedTxt, carries_proof, read_token
 from services.dnscheck.findings.providers import provider_of
 from services.dnscheck.findings.remarks import Remark, appended, stale_remark, trap_remark, zone_remark
-from services.dnscheck.findings.sentences import SHARED_TEXTS, TXT_TEXTS, Code, Trouble
+from services.dnscheck.findings.sentences import DELEGATED_TEXT, SHARED_TEXTS, TXT_TEXTS, Code, Trouble
 from services.dnscheck.findings.witness import Dnssec, dnssec_of, doubt_of, is_stale, stale_seconds
 from services.dnscheck.observation import NOES, ServerAnswer, TxtObservation, ZoneSeen
+
+# What can be wrong with name servers of the challenge's own; the rest is ours, or the way's.
+DELEGATED_TROUBLES = frozenset(get_args(Trouble)) - {"root_unreachable", "look_cut_short"}
 
 Kind = Literal["confirmed", "not_yet", "could_not_ask"]
 
@@ -153,7 +156,7 @@ def _report(
         "lagging_de": listed(_lagging(observation, expected, "Seriennummer")),
         **reason.words,
     }
-    text_en, text_de = TXT_TEXTS.get(reason.code) or SHARED_TEXTS[reason.code]
+    text_en, text_de = _texts(observation, reason.code)
     return Diagnosis(
         kind=kind_of(reason.code),
         code=reason.code,
@@ -165,6 +168,13 @@ def _report(
         notes=_notes(observation, expected) if reason.code == "verified" else (),
         dnssec=dnssec_of(observation, expected),
     )
+
+
+def _texts(observation: TxtObservation, code: Code) -> tuple[str, str]:
+    """The sentence of a finding. Name servers that the customer's own zone gives the challenge are no registrar's."""
+    if observation.delegated is not None and code in DELEGATED_TROUBLES:
+        return DELEGATED_TEXT
+    return TXT_TEXTS.get(code) or SHARED_TEXTS[code]
 
 
 def _label(observation: TxtObservation, expected: ExpectedTxt) -> str:

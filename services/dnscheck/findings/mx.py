@@ -105,7 +105,7 @@ def _judge_mx(answer: ServerAnswer, observation: MxObservation, expected: tuple[
 
 def _judge_hosts(preferences: dict[str, int], ours: dict[str, int], observation: MxObservation) -> MxCode:
     foreign = preferences.keys() - ours.keys()
-    if any(_is_address(host) for host in foreign):
+    if any(_is_address(host.removesuffix(f".{observation.domain}")) for host in foreign):
         return "ip_address"
     if any(host == "localhost" or host.endswith(".localhost") for host in foreign):
         return "localhost"

@@ -156,6 +156,14 @@ TXT_TEXTS: dict[Code, tuple[str, str]] = {
         "Bitte löschen Sie den anderen Eintrag und legen Sie den TXT-Eintrag an.",
     ),
 }
+# In place of a trouble's own sentence, where it is the challenge alone that has name servers of its own.
+DELEGATED_TEXT = (
+    "We could not check: for {name} name servers of its own are entered ({silent}), and they give no usable answer. "
+    'Please delete these NS records and create a TXT record with the value "{value}" instead.',
+    "Wir konnten nicht prüfen: Für {name} sind eigene Nameserver eingetragen ({silent}), von denen keine brauchbare "
+    "Antwort kommt. Bitte löschen Sie diese NS-Einträge und legen Sie stattdessen einen TXT-Eintrag mit dem Wert "
+    "„{value}“ an.",
+)
 SHARED_TEXTS: dict[str, tuple[str, str]] = {
     "domain_not_registered": (
         "The domain {domain} does not exist (yet): the registry does not know it. "
@@ -254,9 +262,9 @@ MX_TEXTS: dict[MxCode, tuple[str, str]] = {
         "registriert, bekommt die E-Mails. Bitte löschen Sie ihn sofort; richtig sind: {records}.",
     ),
     "localhost": (
-        'An MX record of {domain} names "localhost" ({foreign}): every sender would deliver to itself. '
+        "An MX record of {domain} names the sender's own machine ({foreign}): mail does not leave it. "
         "Please set: {records}.",
-        "Ein MX-Eintrag von {domain} nennt „localhost“ ({foreign}): Jeder Absender würde an sich selbst zustellen. "
+        "Ein MX-Eintrag von {domain} nennt den Rechner des Absenders selbst ({foreign}): Dort bleiben E-Mails liegen. "
         "Bitte setzen Sie: {records}.",
     ),
     "foreign": (
@@ -283,9 +291,9 @@ MX_TEXTS: dict[MxCode, tuple[str, str]] = {
         "Bitte ergänzen Sie sie; vollständig sieht es so aus: {records}.",
     ),
     "wrong_order": (
-        "The MX records of {domain} point to us, but in another order ({seen}). "
+        "The MX records of {domain} point to us, but not in the right order ({seen}). "
         "Please set the preferences so: {records}.",
-        "Die MX-Einträge von {domain} zeigen auf uns, aber in anderer Reihenfolge ({seen}). "
+        "Die MX-Einträge von {domain} zeigen auf uns, aber nicht in der richtigen Reihenfolge ({seen}). "
         "Bitte setzen Sie die Prioritäten so: {records}.",
     ),
     "inconsistent": (
