@@ -29,7 +29,7 @@ Exit codes:
   0  done
   1  unexpected error, or a question answered with no
   2  wrong usage
-  3  refused, not found, or not yet proven (domain validate)
+  3  refused, not found, not yet proven or not right (domain validate, domain mx, dns check)
   4  no answer in time; the request may still be carried out
   5  the bus is not running, not reachable, not set up, or refuses the credentials
 """

@@ -104,10 +104,12 @@ def validate(ctx: typer.Context, name: Name) -> None:
 
 @domain_app.command("mx")
 def check_mx(ctx: typer.Context, name: Name) -> None:
-    """Look at the MX records now and say what to set."""
+    """Look at the MX records now and say what to set. Exits with 3 when they are not right."""
     from contracts.domain_v1 import CheckMx
 
-    order(ctx, lambda: CheckMx(domain=name))
+    outcome = order(ctx, lambda: CheckMx(domain=name))
+    if outcome is not None and outcome.fact is not None and outcome.fact.attempt.state != "ok":
+        raise typer.Exit(REFUSED)
 
 
 @domain_app.command("advice")
@@ -179,10 +181,13 @@ def decide_transfer(
     claimant: Annotated[
         str | None, typer.Option("--claimant", help="The claimant's account; needed where there are several.")
     ] = None,
+    yes: Yes = False,
 ) -> None:
     """Decide a transfer (operator). The account is the holder's."""
     from contracts.domain_v1 import DecideTransfer
 
+    if to == "claimant":
+        confirm(desk_of(ctx), name, yes=yes, question="really_hand_over")
     order(ctx, lambda: DecideTransfer(domain=name, to=to, claimant=claimant))
 
 

@@ -218,6 +218,10 @@ SENTENCES: dict[str, dict[str, str]] = {
     "silent_workers": _both("Keine Antwort von: {names}", "No answer from: {names}"),
     "nothing": _both("Nichts da.", "Nothing here."),
     "really_delete": _both("{what} wirklich löschen?", "Really delete {what}?"),
+    "really_hand_over": _both(
+        "{what} wirklich dem Inhaber nehmen und dem anderen Konto geben?",
+        "Really take {what} from its holder and give it to the other account?",
+    ),
     "really_give_up": _both(
         "{what} wirklich an das andere Konto abgeben?", "Really give {what} up to the other account?"
     ),

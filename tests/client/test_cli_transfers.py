@@ -160,7 +160,9 @@ async def test_the_holder_consents_or_objects(bus: NatsServer, domains: Domains)
 
 async def test_an_operator_decides_under_the_holders_account(bus: NatsServer, domains: Domains) -> None:
     assert (await transfer(bus, "decide-transfer", NAME, "--to", "holder")).code == 0
-    assert (await transfer(bus, "decide-transfer", NAME, "--to", "claimant", "--claimant", "suedwind")).code == 0
+    assert (
+        await transfer(bus, "decide-transfer", NAME, "--to", "claimant", "--claimant", "suedwind", "--yes")
+    ).code == 0
     assert domains.orders == [
         ("nordwind decide-transfer", {"domain": NAME, "to": "holder", "claimant": None}),
         ("nordwind decide-transfer", {"domain": NAME, "to": "claimant", "claimant": "suedwind"}),
@@ -172,7 +174,8 @@ async def test_an_operator_decides_under_the_holders_account(bus: NatsServer, do
     [
         (("transfer", NAME), "--consent"),
         (("transfer", NAME, "--consent"), "--yes"),
-        (("decide-transfer", NAME, "--to", "claimant", "--claimant", "Süd"), "--claimant"),
+        (("decide-transfer", NAME, "--to", "claimant", "--claimant", "Süd", "--yes"), "--claimant"),
+        (("decide-transfer", NAME, "--to", "claimant"), "--yes"),
     ],
 )
 async def test_nothing_is_given_up_by_accident(arguments: tuple[str, ...], said: str) -> None:
