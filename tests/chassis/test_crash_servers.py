@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from contextlib import suppress
 
 import asyncpg
 import psutil
@@ -161,12 +162,14 @@ async def test_a_replica_told_to_end_while_the_database_is_silent_ends(stand, lo
     server = psutil.Process(stand.postgres.pid)
     processes = [server, *server.children()]
     for process in processes:
-        process.suspend()
+        with suppress(psutil.NoSuchProcess):  # a server's child may end by itself at any moment
+            process.suspend()
     try:
         ended = await replica.stop(deadline_seconds=6)
     finally:
         for process in processes:
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
     assert ended, replica.log_tail()
     assert replica.returncode == 0
     stand.replica()
