@@ -19,4 +19,7 @@ Answers mailbox, mailboxes, features, groups.
     handlers.py  messages: which rows they need, which rule decides; handlers_features.py and handlers_groups.py go on
     queries.py   the answers to questions
     bookkeeping.py  a batch's rows in step with its mailboxes
+    policy.py    a process beside the worker: refuses blocked senders when Postfix asks; screening.py: what is asked
+
+What mail servers read are the views of the schema `mta`, made by migrations/0002: see docs/mailserver.md.
 """

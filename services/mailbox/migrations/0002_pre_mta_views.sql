@@ -1,0 +1,86 @@
+-- What mail servers read: views in a schema of their own, and the role that may read them. docs/mailserver.md promises
+-- their columns. A later migration may append columns and views; it takes none away.
+
+CREATE SCHEMA IF NOT EXISTS mta;
+
+-- Domains are looked up by name alone; a table's key begins with the account.
+CREATE INDEX domain_by_name ON mailbox.domain (domain);
+
+-- Domains to take mail for: their proof has passed the gate, and a mailbox or an alias stands under them. What the
+-- domain worker knows beyond that does not come here; a domain is removed only after everything under it.
+CREATE VIEW mta.domain AS
+    SELECT DISTINCT d.domain FROM mailbox.domain AS d
+    WHERE d.state = 'open' AND (d.mailboxes > 0 OR d.aliases > 0);
+
+-- Mailboxes, the suspended too.
+CREATE VIEW mta.mailbox AS
+    SELECT m.address, m.domain, m.state FROM mailbox.mailbox AS m WHERE m.state <> 'deleted';
+
+-- Who may log in, with the hash in Dovecot's notation. A suspended mailbox has no row: who forgets to ask for its
+-- state lets nobody in. The barrier keeps a reader's own functions from seeing the rows that are left out.
+CREATE VIEW mta.login WITH (security_barrier) AS
+    SELECT m.address, m.password_hash FROM mailbox.mailbox AS m WHERE m.state = 'active';
+
+-- Every address that belongs to a mailbox, its own included, and whether that mailbox takes mail.
+CREATE VIEW mta.recipient AS
+    SELECT a.address, a.mailbox, m.state
+    FROM mailbox.address AS a JOIN mailbox.mailbox AS m ON m.address = a.mailbox
+    WHERE m.state <> 'deleted';
+
+-- Addresses that are another name of a mailbox.
+CREATE VIEW mta.alias AS
+    SELECT a.address, a.mailbox FROM mailbox.address AS a WHERE a.address <> a.mailbox;
+
+-- Where mail for a mailbox also goes, or goes instead. A suspended mailbox passes nothing on.
+CREATE VIEW mta.forwarding AS
+    SELECT m.address AS mailbox, t.target, m.keep_copy
+    FROM mailbox.mailbox AS m CROSS JOIN LATERAL unnest(m.forwardings) AS t (target)
+    WHERE m.state = 'active';
+
+-- Room for mail, in bytes.
+CREATE VIEW mta.quota AS
+    SELECT m.address AS mailbox, m.mail_bytes AS quota_bytes FROM mailbox.mailbox AS m WHERE m.state <> 'deleted';
+
+-- Mailboxes with the features that are on for them, and whose setting that is: their own if it is of the domain's
+-- epoch, else the domain's, else none (services/mailbox/features.py says the same; a test compares them).
+CREATE VIEW mailbox.mailbox_with_features AS
+    SELECT m.address, m.blocked_senders,
+        CASE WHEN m.own_features IS NOT NULL AND m.own_epoch = d.epoch THEN m.own_features
+             ELSE coalesce(d.features, '{}') END AS features,
+        CASE WHEN m.own_features IS NOT NULL AND m.own_epoch = d.epoch THEN 'mailbox'
+             WHEN d.features IS NOT NULL THEN 'domain'
+             ELSE 'default' END AS origin
+    FROM mailbox.mailbox AS m JOIN mailbox.domain AS d ON d.account = m.account AND d.domain = m.domain
+    WHERE m.state <> 'deleted';
+
+-- Senders that a holder does not want, addresses or `@domain`, as long as the feature is on for the mailbox (R32).
+CREATE VIEW mta.sender_block AS
+    SELECT m.address AS mailbox, b.sender
+    FROM mailbox.mailbox_with_features AS m CROSS JOIN LATERAL unnest(m.blocked_senders) AS b (sender)
+    WHERE 'blacklist' = ANY(m.features);
+
+-- Whether mail for a mailbox is to be looked through for spam and viruses.
+CREATE VIEW mta.spam_settings AS
+    SELECT m.address AS mailbox, 'spam_and_virus_protection' = ANY(m.features) AS protected, m.origin
+    FROM mailbox.mailbox_with_features AS m;
+
+-- The reading role has no login and no password; login roles are made its members. Without the right to make roles
+-- this is left to who has it, and docs/mailserver.md has the statements.
+DO $$
+BEGIN
+    IF to_regrole('mta_reader') IS NULL THEN
+        BEGIN
+            CREATE ROLE mta_reader NOLOGIN;
+        EXCEPTION
+            WHEN insufficient_privilege THEN
+                RAISE NOTICE 'no right to create the role mta_reader; docs/mailserver.md says what is to be done';
+            WHEN duplicate_object OR unique_violation THEN
+                NULL;  -- another database of the cluster was faster
+        END;
+    END IF;
+    IF to_regrole('mta_reader') IS NOT NULL THEN
+        GRANT USAGE ON SCHEMA mta TO mta_reader;
+        GRANT SELECT ON ALL TABLES IN SCHEMA mta TO mta_reader;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA mta GRANT SELECT ON TABLES TO mta_reader;
+    END IF;
+END $$;
