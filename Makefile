@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint bench fuzz contracts clean
+.PHONY: help setup demo test test-long test-mail lint bench fuzz contracts clean
 
 help: ## print these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -22,12 +22,16 @@ demo: $(INSTALLED) ## start everything on this machine and walk a customer's way
 	@$(BIN)/postkontor demo
 
 test: $(INSTALLED) ## run the test suite, on real servers
-	@echo "Testing, on real servers. The long tests are left out: make test-long."
-	@$(BIN)/pytest -m "not long"
+	@echo "Testing, on real servers. The long tests and those of a mail server are left out: make test-long test-mail."
+	@$(BIN)/pytest -m "not long and not mail"
 
 test-long: $(INSTALLED) ## run the tests that take minutes
 	@echo "Running the tests that take minutes ..."
 	@$(BIN)/pytest -m long
+
+test-mail: $(INSTALLED) ## run the tests on Debian's Postfix and Dovecot, as root; they say what is missing
+	@echo "Testing with Postfix and Dovecot on loopback ..."
+	@$(BIN)/pytest -m mail
 
 lint: $(INSTALLED) ## check style, format, types and imports
 	@echo "Checking the style ..."

@@ -14,6 +14,7 @@ It needs contracts/ and nats-py; `hash_password` also needs argon2-cffi. See exa
     requests     requests in flight, from the bus's acknowledgement to the outcome
     outcomes     how a request ended, and asking the workers for it
     questions    read requests, typed
+    files        invoices as files
     events       durable subscriptions
     history      tails, and the search for one event
     streams      consumers on the stream of events
@@ -24,6 +25,7 @@ It needs contracts/ and nats-py; `hash_password` also needs argon2-cffi. See exa
 """
 
 from client.errors import (
+    FileWaits,
     NoAnswer,
     NotConnected,
     NotPermitted,
@@ -35,6 +37,7 @@ from client.errors import (
     Unanswered,
 )
 from client.events import Event, Subscription
+from client.files import InvoiceAsFile
 from client.messages import UnknownFact
 from client.office import Postkontor
 from client.outcomes import Outcome
@@ -42,6 +45,8 @@ from client.passwords import hash_password
 
 __all__ = [
     "Event",
+    "FileWaits",
+    "InvoiceAsFile",
     "NoAnswer",
     "NotConnected",
     "NotPermitted",

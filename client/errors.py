@@ -47,6 +47,15 @@ class QuestionFailed(PostkontorError):
         super().__init__(f"{subject}: {text} (error {code})")
 
 
+class FileWaits(PostkontorError):
+    """An invoice is issued, but its file is not there yet: nobody has rendered it, or it could not be rendered."""
+
+    def __init__(self, number: str, format_: str, problem: str | None) -> None:
+        self.problem = problem
+        why = f": {problem}" if problem else ""
+        super().__init__(f"{number} is not there as {format_} yet{why}")
+
+
 class Refused(PostkontorError):
     """The request ended with a no. Raised only by `Outcome.raise_for_refusal`: a refusal is an answer, not a fault."""
 

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
+from client import files
 from client.connection import Access, Connection
 from client.events import ACK_WAIT_SECONDS, Event, Kinds, Subscription, event_of, subjects_of, types_of, wanted
+from client.files import InvoiceAsFile
 from client.history import tail
 from client.outcomes import Outcome
 from client.questions import Questions
@@ -17,6 +19,7 @@ from client.requests import Requests
 from contracts.base import Request
 from contracts.envelope import MAX_MESSAGE_BYTES, deduplication_id, encode
 from contracts.ids import uuid7
+from contracts.invoicing_v1 import FileFormat
 from contracts.routes import Route, route_of
 from contracts.values import AccountId, Channel
 
@@ -155,6 +158,22 @@ class Postkontor(Questions):
             payload=None,
             timeout=timeout,
         )
+
+    # --- files ------------------------------------------------------------------------------------------------------
+
+    async def invoice_file(
+        self,
+        number: str,
+        format_: FileFormat = "pdf",
+        *,
+        account: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> InvoiceAsFile | None:
+        """Return an invoice as EN 16931 (`xml`), PDF/A-3 with that XML (`pdf`) or its lines (`csv`); None for none.
+
+        Raise FileWaits when it is not rendered in time.
+        """
+        return await files.fetch(self, number, format_, account=account, timeout=timeout)
 
     # --- events -----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from contracts.values import (
     AccountId,
     Bytes,
     Cents,
+    Country,
     Language,
     Line,
     MailAddress,
@@ -38,8 +39,17 @@ class ContractTerms(RequestPart):
     plan_prices: dict[PlanCode, Cents] = Field(default={})
 
 
+class VatCheck(Part):
+    """What the check of a VAT id said, kept as evidence."""
+
+    vat_id: Line
+    valid: bool
+    checked_on: date
+    reference: Line | None = Field(default=None, description="the consultation number")
+
+
 class MasterData(Part):
-    """Who the customer is (R1)."""
+    """Who the customer is (R1). An invoice needs the address."""
 
     company: Line
     vat_id: Line | None = None
@@ -47,6 +57,11 @@ class MasterData(Part):
     payment_email: MailAddress | None = None
     phone: Line | None = None
     language: Language = "de"
+    street: Line | None = None
+    postcode: Line | None = None
+    city: Line | None = None
+    country: Country | None = None
+    vat_check: VatCheck | None = None
 
 
 class Capacity(Part):
@@ -86,6 +101,10 @@ class OpenAccount(Request):
     payment_email: MailAddress | None = None
     phone: Line | None = None
     language: Language = "de"
+    street: Line | None = None
+    postcode: Line | None = None
+    city: Line | None = None
+    country: Country | None = None
 
 
 class UpdateAccount(Request):
@@ -97,6 +116,10 @@ class UpdateAccount(Request):
     payment_email: MailAddress | None = None
     phone: Line | None = None
     language: Language | None = None
+    street: Line | None = None
+    postcode: Line | None = None
+    city: Line | None = None
+    country: Country | None = None
 
 
 class ChangePackage(Request):
@@ -353,6 +376,7 @@ class CatalogueAnswer(Part):
 
     catalogue: str
     valid_from: date
+    existing_from: date | None = Field(default=None, description="when it also replaces older prices; None is never")
     currency: Literal["EUR"] = "EUR"
     plans: tuple[PlanOffer, ...]
     packages: tuple[PackageOffer, ...]

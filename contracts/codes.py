@@ -107,6 +107,51 @@ CODES: dict[str, Sentence] = {
         "The cap is reached: {resource}: {allowed} allowed, {used} used, {reserved} reserved, {requested} requested."
         " Change to a larger package or free something.",
     ),
+    # invoices (billing)
+    "account_reserved": Sentence(
+        "Den Namen {account} braucht das System selbst.", "The system needs the name {account} for itself."
+    ),
+    "house_only": Sentence(
+        "Dieser Auftrag betrifft kein einzelnes Konto; er geht an das Konto {account}.",
+        "This request concerns no single account; address it to the account {account}.",
+    ),
+    "seller_incomplete": Sentence(
+        "Für Rechnungen fehlen Angaben des Verkäufers: {missing}. Der Betreiber nennt sie in den Einstellungen.",
+        "Invoices need particulars of the seller that are missing: {missing}. The operator names them in the settings.",
+    ),
+    "period_not_over": Sentence("Der Monat {period} ist noch nicht vorbei.", "The month {period} is not over yet."),
+    "address_missing": Sentence(
+        "Für eine Rechnung fehlt von der Anschrift: {missing}.", "An invoice needs parts of the address: {missing}."
+    ),
+    "tax_pending": Sentence(
+        "Die Umsatzsteuer kann noch nicht bestimmt werden: {reason}.", "The VAT cannot be decided yet: {reason}."
+    ),
+    "price_list_unknown": Sentence(
+        "Die Preisliste {catalogue} oder darin {sku} fehlt.", "The price list {catalogue} or {sku} in it is missing."
+    ),
+    "invoice_negative": Sentence(
+        "Die Korrekturen früherer Monate übersteigen die Rechnung um {cents} Cent; bitte eine Gutschrift erstellen.",
+        "The corrections of earlier months exceed the invoice by {cents} cents; please issue a credit note.",
+    ),
+    "invoice_too_large": Sentence(
+        "Die Rechnung hat {lines} Zeilen und passt nicht in eine Nachricht.",
+        "The invoice has {lines} lines and does not fit into one message.",
+    ),
+    "invoice_unknown": Sentence(
+        "Die Rechnung {number} gibt es in diesem Konto nicht.", "There is no invoice {number} in this account."
+    ),
+    "not_an_invoice": Sentence("{number} ist selbst eine Rechnungskorrektur.", "{number} is a credit note itself."),
+    "line_unknown": Sentence("Die Rechnung {number} hat keine Zeile {line}.", "Invoice {number} has no line {line}."),
+    "credit_exceeds": Sentence(
+        "Von Zeile {line} sind noch {left} Cent übrig, {requested} wurden verlangt.",
+        "Line {line} has {left} cents left, {requested} were asked for.",
+    ),
+    "nothing_to_credit": Sentence(
+        "Von der Rechnung {number} ist nichts mehr übrig.", "Nothing is left of the invoice {number}."
+    ),
+    "vat_id_differs": Sentence(
+        "Das Konto hat eine andere USt-IdNr.: {vat_id}.", "The account has another VAT id: {vat_id}."
+    ),
     # domains
     "domain_unknown": Sentence(
         "Die Domain {domain} ist in diesem Konto nicht bekannt. Nächster Schritt: Domain anmelden.",

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from contracts import billing_v1 as billing
 from contracts import domain_v1 as domain
+from contracts import invoicing_v1 as invoicing
 from contracts import mailbox_v1 as mailbox
 from contracts.messages import REGISTRY
 from contracts.registry import Message
@@ -37,6 +38,9 @@ class Route:
 ROUTES: tuple[Route, ...] = (
     Route(billing.OpenAccount, ("billing",), "billing.account-opened", caller="operator"),
     Route(billing.AssignPackage, ("billing",), "billing.package-changed", caller="operator"),
+    Route(invoicing.RecordVatCheck, ("billing",), "billing.account-updated", caller="operator"),
+    Route(invoicing.RunInvoices, ("billing",), "billing.invoice-run-finished", caller="operator"),
+    Route(invoicing.CreditInvoice, ("billing",), "billing.credit-note-issued", caller="operator"),
     Route(billing.UpdateAccount, ("billing",), "billing.account-updated"),
     Route(billing.ChangePackage, ("billing",), "billing.package-changed"),
     Route(domain.ClaimDomain, ("billing", "domain"), "domain.domain-claimed"),

@@ -45,6 +45,11 @@ MASTER_DATA = billing.MasterData(
     payment_email="rechnung@nordwind-segel.de",
     phone="+49 431 5550100",
     language="de",
+    street="Hafenstraße 7",
+    postcode="24103",
+    city="Kiel",
+    country="DE",
+    vat_check=billing.VatCheck(vat_id="DE123456789", valid=True, checked_on=date(2026, 3, 1), reference="WAPIAAAA"),
 )
 CAPACITIES = (
     billing.Capacity(resource="mailbox", cap=50, confirmed=12, reserved=1),

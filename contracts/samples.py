@@ -7,7 +7,9 @@ from pydantic import BaseModel
 from contracts import billing_v1 as billing
 from contracts import dnscheck_v1 as dnscheck
 from contracts import domain_v1 as domain
+from contracts import invoicing_v1 as invoicing
 from contracts import mailbox_v1 as mailbox
+from contracts import sample_invoices as bills
 from contracts import sample_parts as of
 from contracts.messages import SERVICES, AskRequest, RequestAnswer, RequestStep
 from contracts.refusals import RequestRefused, refuse
@@ -39,10 +41,21 @@ REQUESTS: dict[str, BaseModel] = {
         payment_email="rechnung@nordwind-segel.de",
         phone="+49 431 5550100",
         language="de",
+        street="Hafenstraße 7",
+        postcode="24103",
+        city="Kiel",
+        country="DE",
     ),
     "billing.update-account.v1": billing.UpdateAccount(phone="+49 431 5550199", language="en"),
     "billing.change-package.v1": billing.ChangePackage(package="gold"),
     "billing.assign-package.v1": billing.AssignPackage(package="reseller", terms=of.CONTRACT),
+    "billing.record-vat-check.v1": invoicing.RecordVatCheck(
+        vat_id="DE123456789", valid=True, checked_on=of.VALID_FROM, reference="WAPIAAAA"
+    ),
+    "billing.run-invoices.v1": invoicing.RunInvoices(period="2026-03"),
+    "billing.credit-invoice.v1": invoicing.CreditInvoice(
+        number=bills.NUMBER, lines=(invoicing.CreditedLine(line=1, amount_cents=500),), reason="Nachlass"
+    ),
     "billing.claim-domain.v1": _CLAIM,
     "billing.change-plan.v1": _CHANGE_PLAN,
     "billing.set-forwardings.v1": _FORWARD,
@@ -71,6 +84,7 @@ REQUESTS: dict[str, BaseModel] = {
 }
 
 HAND_OVERS: dict[str, BaseModel] = {
+    "billing.invoice-part.v1": invoicing.InvoicePart(period="2026-03", part=2, parts=4),
     "domain.claim-domain.v1": billing.AcceptedClaim(request=_CLAIM, standing=of.STANDING, language="de"),
     "billing.create-mailbox.v1": billing.AdmittedMailbox(request=_CREATE, domain_id=DOMAIN_ID),
     "billing.add-aliases.v1": billing.AdmittedAliases(request=_ALIASES, domain_ids=_DOMAIN_IDS),
@@ -141,6 +155,16 @@ BILLING_FACTS: dict[str, BaseModel] = {
     ),
     "billing.capacity-released.v1": billing.CapacityReleased(
         request_id=REQUEST, holders=(of.HOLDER,), reason="expired", capacities=of.CAPACITIES
+    ),
+    "billing.invoice-finalized.v1": invoicing.InvoiceFinalized(invoice=bills.INVOICE),
+    "billing.credit-note-issued.v1": invoicing.CreditNoteIssued(invoice=bills.CREDIT_NOTE),
+    "billing.account-parked.v1": invoicing.AccountParked(period="2026-03", reason=bills.PARKED),
+    "billing.invoice-run-progress.v1": invoicing.InvoiceRunProgress(
+        period="2026-03", part=2, parts=4, counts=bills.COUNTS
+    ),
+    "billing.invoice-run-finished.v1": invoicing.InvoiceRunFinished(period="2026-03", counts=bills.COUNTS),
+    "billing.ledger-differs.v1": invoicing.LedgerDiffers(
+        differences=1, examples=("nordwind mailbox: the ledger says 12, found 13",)
     ),
 }
 
@@ -229,6 +253,10 @@ QUESTIONS: Mapping[str, BaseModel] = {
     "billing.usage.v1": billing.AskUsage(),
     "billing.quote.v1": billing.AskQuote(plan="office", quantity=12),
     "billing.catalogue.v1": billing.AskCatalogue(on=of.VALID_FROM),
+    "billing.invoices.v1": invoicing.AskInvoices(before=bills.NUMBER, limit=50),
+    "billing.invoice.v1": invoicing.AskInvoice(number=bills.NUMBER),
+    "billing.invoice-line.v1": invoicing.AskInvoiceLine(number=bills.NUMBER, line=2, limit=100),
+    "billing.invoice-file.v1": invoicing.AskInvoiceFile(number=bills.NUMBER, format="xml", offset=131_072),
     "domain.domain.v1": domain.AskDomain(domain=UMLAUT_DOMAIN),
     "domain.domains.v1": domain.AskDomains(after=DOMAIN, limit=50),
     "dnscheck.attempts.v1": dnscheck.AskAttempts(domain=DOMAIN, limit=5),
@@ -255,6 +283,12 @@ ANSWERS: Mapping[str, BaseModel] = {
         plans=(of.MAIL_OFFER, of.OFFICE_OFFER),
         packages=(of.SILVER_OFFER, of.RESELLER_OFFER),
     ),
+    "billing.invoices-answer.v1": invoicing.InvoicesAnswer(
+        invoices=(bills.SUMMARY,), next=None, parked=(invoicing.ParkedMonth(period="2026-02", reason=bills.PARKED),)
+    ),
+    "billing.invoice-answer.v1": invoicing.InvoiceAnswer(invoice=bills.INVOICE),
+    "billing.invoice-line-answer.v1": invoicing.InvoiceLineAnswer(line=bills.OFFICE, facts=(bills.BEHIND,), next=None),
+    "billing.invoice-file-answer.v1": invoicing.InvoiceFileAnswer(issued=True, file=bills.FILE, problem=None),
     "domain.domain-answer.v1": domain.DomainAnswer(domain=None),
     "domain.domains-answer.v1": domain.DomainsAnswer(domains=(_ACTIVE,), next=DOMAIN),
     "dnscheck.attempts-answer.v1": dnscheck.AttemptsAnswer(

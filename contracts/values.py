@@ -154,6 +154,7 @@ GroupName = Annotated[
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_CONTROL_CHARACTERS)
 ]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(description="ISO 3166-1, GR for Greece")]
 Language = Literal["de", "en"]
 Channel = Literal["bus", "api", "console"]
 Feature = Literal["backup", "blacklist", "spam_and_virus_protection"]  # R30

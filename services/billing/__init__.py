@@ -1,13 +1,18 @@
-"""billing: accounts, packages, plans, prices, and the room that every account has.
+"""billing: accounts, packages, plans, prices, the room that every account has, and what it owes.
 
 Owns
     account     who the customer is, its package and its prices
     capacity    one counter with its cap per account and resource: `mailbox`, `alias_forward`, `group`, `plan.<code>`
     holding     one thing that takes room: `mailbox/<address>`, `alias/<address>`, `forwarding/<address>`,
                 `group/<name>`
+    ledger      every movement of a holding and every state of an account's terms, append-only
+    invoice     what a month cost, final; settlement: what became of an account's month; run: all accounts' months
+    file        an invoice as XML and as PDF, rendered once
 
 Hears, as orders
-    open-account, assign-package (operator), update-account, change-package
+    open-account, assign-package, record-vat-check, run-invoices, credit-invoice (operator), update-account,
+    change-package
+    invoice-part                          from billing itself: a part of a run, to the lane of its partition
     claim-domain                          first station: may this account claim? then on to domain
     create-mailbox, add-aliases           from domain: price and reserve, then on to mailbox
     change-plan, set-forwardings, create-group
@@ -20,13 +25,26 @@ Hears, as facts of mailbox
 Says
     account-opened, account-updated, package-changed
     capacity-reserved, capacity-confirmed, capacity-released, each with all counters of the account after it
+    invoice-finalized, credit-note-issued, account-parked; of the account `postkontor`: invoice-run-progress,
+    invoice-run-finished, ledger-differs
 
 Where to read
-    capacity.py   the room: reserve, confirm, release, expire; the caps hold here
-    rules.py      accounts and packages
-    pricing.py    the price lists in catalogue/, one file per version
-    booking.py    the rows of a message: counters and holdings change together, and one fact states it
-    views.py      aggregates as the contracts show them
-    handlers.py   message -> rows, rule, fate
-    store.py      the SQL
+    capacity.py           the room: reserve, confirm, release, expire; the caps hold here
+    rules.py              accounts and packages
+    pricing.py            the price lists in catalogue/, one file per version
+    ledger.py             the movements; replaying them gives the counters
+    booking.py            the rows of a message: counters, holdings and ledger change together, and one fact states it
+    charging/             from use to invoices: days, prices, VAT, lines, sums, credit notes
+    runs.py               runs over a month, settlements, numbers
+    reading.py            what a run reads outside its transactions
+    explaining.py         what a line rests on
+    rendering/            an invoice as EN 16931 XML, as PDF/A-3 and as CSV
+    render.py             the process beside the worker that writes these files
+    views.py              aggregates as the contracts show them
+    handlers.py, handlers_invoices.py
+                          message -> rows, rule, fate
+    queries.py            answers
+    store.py, store_ledger.py, store_invoices.py, store_files.py, store_check.py
+                          the SQL
+    maintenance.py        `python -m services.billing.maintenance check|rebuild`
 """

@@ -12,12 +12,15 @@ from uuid import UUID
 from contracts.base import HandOver
 from contracts.billing_v1 import CapacityConfirmed, CapacityReleased, CapacityReserved, PlanTerms, Reservation
 from contracts.refusals import Refusal, refuse
-from services.billing import capacity, views
+from services.billing import capacity, ledger, views
 from services.billing.capacity import NOTHING, Holding, Moved, News, Room, Target
+from services.billing.ledger import Because, Standing
+from services.billing.rules import Account
 from services.billing.store import ACCOUNTS, HOLDINGS, ROOMS, HolderKey
+from services.billing.store_ledger import LEDGER
 from services.chassis.book import Book, Wanted
 from services.chassis.fates import Done, Fate, HandedOver, Never, Order, Say
-from services.chassis.received import Received
+from services.chassis.received import Received, Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,27 @@ class Kept:
         return HandedOver(orders=(Order(order, key=key),), says=(self.say,))
 
 
-def wanted(account_id: str, *holders: str) -> list[Wanted]:
-    """Name the rows of holdings: the account for its lock, the room, the holdings."""
-    return [(ACCOUNTS, account_id), (ROOMS, account_id), *((HOLDINGS, (account_id, holder)) for holder in holders)]
+def wanted(message: Received[Any] | Tick, *holders: str, account: str | None = None) -> list[Wanted]:
+    """Name the rows of holdings: the account for its lock, the room, the holdings, and a page of the ledger."""
+    account_id = account or message.account
+    page: Wanted = (LEDGER, ledger.page_of(account_id, message.id))
+    holdings: list[Wanted] = [(HOLDINGS, (account_id, holder)) for holder in holders]
+    return [(ACCOUNTS, account_id), (ROOMS, account_id), *holdings, page]
+
+
+def because(message: Received[Any] | Tick, request_id: UUID | None = None) -> Because:
+    """Name a message as the cause of what it moves; `request_id` where the message itself has none of its own."""
+    type_ = message.type if isinstance(message, Received) else message.kind
+    return Because(message.id, request_id or message.request_id, type_)
+
+
+def keep_account(message: Received[Any], book: Book, account: Account, room: Room, at: datetime) -> None:
+    """Write an account down with its room, and both in the ledger."""
+    key = account.account_id
+    book.put(ACCOUNTS, key, account)
+    book.put(ROOMS, key, room)
+    standing = Standing(account, ledger.caps_of(room), at, because(message))
+    book.put(LEDGER, ledger.page_of(key, message.id), ledger.Page(standing=standing))
 
 
 def reserve(
@@ -44,7 +65,8 @@ def reserve(
     """Keep room for the quantity that a request may lead to, which depends on what is held already."""
     before = _holding(book, message.account, holder)
     target = Target(message.request_id, quantity(before), expires_at, terms.plan if terms else None)
-    room = _move(book, message.account, [Moved(holder, before, capacity.targeted(before, target))])
+    moves = [Moved(holder, before, capacity.targeted(before, target))]
+    room = _move(book, message.account, moves, because(message))
     if isinstance(room, Refusal):
         return room
     fact = CapacityReserved(
@@ -62,7 +84,7 @@ def confirm(message: Received[Any], book: Book, holder: str, news: News) -> Fate
     """Book what is in use now. What does not fit under the cap is set aside for the operator, never booked."""
     before = _holding(book, message.account, holder)
     moved = Moved(holder, before, capacity.settled(before, message.request_id, news))
-    room = _moved(book, message.account, [moved])
+    room = _moved(book, message.account, [moved], because(message))
     if not isinstance(room, Room):
         return _nothing_booked(room)
     fact = CapacityConfirmed(request_id=message.request_id, holders=(holder,), capacities=views.capacities(room))
@@ -73,19 +95,19 @@ def free(message: Received[Any], book: Book, holders: Sequence[str], news: News)
     """Book that things are gone."""
     before = [(holder, _holding(book, message.account, holder)) for holder in holders]
     moves = [Moved(holder, found, capacity.settled(found, message.request_id, news)) for holder, found in before]
-    return _released(message.account, message.request_id, "deleted", book, moves)
+    return _released(message.account, "deleted", book, moves, because(message))
 
 
 def release(
-    account_id: str, request_id: UUID, reason: Literal["refused", "expired"], book: Book, holders: Iterable[str]
+    account_id: str, reason: Literal["refused", "expired"], book: Book, holders: Iterable[str], cause: Because
 ) -> Fate:
-    """Hold room for a request no longer."""
+    """Hold room for the cause's request no longer."""
     before = [(holder, _holding(book, account_id, holder)) for holder in holders]
-    moves = [Moved(holder, found, capacity.released(found, request_id)) for holder, found in before]
-    return _released(account_id, request_id, reason, book, moves)
+    moves = [Moved(holder, found, capacity.released(found, cause.request_id)) for holder, found in before]
+    return _released(account_id, reason, book, moves, cause)
 
 
-def expire(book: Book, due: Sequence[HolderKey], latest: datetime) -> Done:
+def expire(tick: Tick, book: Book, due: Sequence[HolderKey], latest: datetime) -> Done:
     """Let go of what expired at `latest` or before, and forget things that are gone for long."""
     requests: dict[tuple[str, UUID], list[str]] = {}
     for account_id, holder in due:
@@ -96,25 +118,26 @@ def expire(book: Book, due: Sequence[HolderKey], latest: datetime) -> Done:
             requests.setdefault((account_id, request_id), []).append(holder)
     says: list[Say] = []
     for (account_id, request_id), holders in requests.items():
-        fate = release(account_id, request_id, "expired", book, holders)
+        fate = release(account_id, "expired", book, holders, because(tick, request_id))
         says.extend(fate.says if isinstance(fate, Done) else ())
     return Done(says=tuple(says))
 
 
 def _released(
-    account_id: str, request_id: UUID, reason: Literal["refused", "expired", "deleted"], book: Book,
-    moves: Sequence[Moved],
+    account_id: str, reason: Literal["refused", "expired", "deleted"], book: Book, moves: Sequence[Moved],
+    cause: Because,
 ) -> Fate:  # fmt: skip
-    room = _moved(book, account_id, moves)
+    room = _moved(book, account_id, moves, cause)
     if not isinstance(room, Room):
         return _nothing_booked(room)
     fact = CapacityReleased(
-        request_id=request_id,
+        request_id=cause.request_id,
         holders=tuple(move.holder for move in moves if move.before.held or move.before.targets),
         reason=reason,
         capacities=views.capacities(room),
     )
-    return Done(says=(Say(fact, key=account_id, revision=room.revision, account=account_id, request_id=request_id),))
+    say = Say(fact, key=account_id, revision=room.revision, account=account_id, request_id=cause.request_id)
+    return Done(says=(say,))
 
 
 def _nothing_booked(reason: Refusal | None) -> Fate:
@@ -125,13 +148,13 @@ def _nothing_booked(reason: Refusal | None) -> Fate:
     return Never(code, " ".join(found.text.en for found in reason.findings))
 
 
-def _moved(book: Book, account_id: str, moves: Sequence[Moved]) -> Room | Refusal | None:
+def _moved(book: Book, account_id: str, moves: Sequence[Moved], cause: Because) -> Room | Refusal | None:
     """Write down moves; None if nothing moves."""
     moving = [move for move in moves if move.after != move.before]
-    return _move(book, account_id, moving) if moving else None
+    return _move(book, account_id, moving, cause) if moving else None
 
 
-def _move(book: Book, account_id: str, moves: Sequence[Moved]) -> Room | Refusal:
+def _move(book: Book, account_id: str, moves: Sequence[Moved], cause: Because) -> Room | Refusal:
     """Write down moves if the caps let them."""
     before = book.get(ROOMS, account_id)
     if before is None:
@@ -145,6 +168,8 @@ def _move(book: Book, account_id: str, moves: Sequence[Moved]) -> Room | Refusal
             book.delete(HOLDINGS, (account_id, holder))
         else:
             book.put(HOLDINGS, (account_id, holder), after)
+    page = ledger.page_of(account_id, cause.message_id)
+    book.put(LEDGER, page, ledger.entered(book.get(LEDGER, page), room.revision, moves, cause))
     return room
 
 

@@ -190,7 +190,7 @@ def move(room: Room, moves: Iterable[Moved]) -> Room | Refusal:
     revision = room.revision + 1
     counters = dict(room.counters)
     findings: list[Finding] = []
-    for resource, (confirmed, reserved) in _differences(moves).items():
+    for resource, (confirmed, reserved) in counted(moves).items():
         counter = counters.get(resource, Counter())
         growth = confirmed + reserved
         if growth > 0 and counter.free is not None and growth > counter.free:
@@ -226,7 +226,7 @@ def free_seats(room: Room, plan: str) -> int | None:
     return min((counter.free for counter in counters if counter.free is not None), default=None)
 
 
-def _differences(moves: Iterable[Moved]) -> dict[str, tuple[int, int]]:
+def counted(moves: Iterable[Moved]) -> dict[str, tuple[int, int]]:
     """Return by how much confirmed and reserved change, by resource."""
     sums: dict[str, tuple[int, int]] = {}
     for holder, before, after in moves:

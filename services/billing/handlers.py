@@ -1,6 +1,6 @@
 """The bus edge of billing: which rows a message needs, which rule decides, what leaves."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -9,28 +9,20 @@ from typing import Any
 from contracts.base import HandOver
 from contracts.billing_v1 import (
     AcceptedClaim,
-    AccountAnswer,
     AccountOpened,
     AccountUpdated,
     AdmittedAliases,
     AdmittedMailbox,
-    AskAccount,
-    AskCatalogue,
-    AskQuote,
-    AskUsage,
     AssignPackage,
-    CatalogueAnswer,
     ChangePackage,
     OpenAccount,
     PackageChanged,
     PricedPlanChange,
-    QuoteAnswer,
     ReservedAliases,
     ReservedForwardings,
     ReservedGroup,
     ReservedMailbox,
     UpdateAccount,
-    UsageAnswer,
 )
 from contracts.domain_v1 import ClaimDomain
 from contracts.mailbox_v1 import (
@@ -51,15 +43,21 @@ from contracts.refusals import Refusal, RequestRefused
 from services.billing import booking, pricing, rules, store, views
 from services.billing.booking import wanted
 from services.billing.capacity import RESOURCE_OF, Holding, News, Room, holder_of
+from services.billing.charging.invoice import Seller
 from services.billing.rules import Account
 from services.billing.store import ACCOUNTS, HOLDINGS, ROOMS, HolderKey
-from services.chassis.book import Book, Conn, Wanted
+from services.billing.store_invoices import DOCUMENTS, NEW_DOCUMENTS, RUNS, SERIES, SETTLEMENTS
+from services.billing.store_ledger import LEDGER
+from services.chassis.book import Book, Wanted
 from services.chassis.fates import Done, Fate, HandedOver, Order, Refused, Say
 from services.chassis.received import Received, Tick
-from services.chassis.runtime import utc_now
-from services.chassis.service import Moment, NotThere, Service
+from services.chassis.service import Moment, Service
 
-service = Service("billing", tables=(ACCOUNTS, ROOMS, HOLDINGS))
+# In this order they are locked and written: an invoice before the settlement that names it, the numbers last.
+service = Service(
+    "billing",
+    tables=(ACCOUNTS, ROOMS, HOLDINGS, LEDGER, DOCUMENTS, NEW_DOCUMENTS, SETTLEMENTS, RUNS, SERIES),
+)
 
 
 @dataclass
@@ -69,7 +67,15 @@ class House:
     prices: pricing.PriceLists = field(default_factory=pricing.load)
     reservation_ttl: timedelta = timedelta(minutes=15)  # the mailbox worker must have acted by then
     release_grace: timedelta = timedelta(hours=24)  # its word about that may take so long to arrive
+    partitions: int = 4
+    seller: Seller | None = None  # without one there are no invoices
+    seller_lacks: tuple[str, ...] = ()
+    series: str = "RE"
+    credit_series: str = "RK"
+    invoice_automatically: bool = False
+    invoices_at_once: int = 50
     pool: Any = None
+    runtime: Any = None
 
 
 HOUSE = House()
@@ -79,31 +85,31 @@ SWEEP = 2000  # holdings looked after in one go
 # --- accounts and packages -----------------------------------------------------------------------------------------
 
 
-def _of_account(message: Received[Any]) -> Iterable[Wanted]:
-    return wanted(message.account)
-
-
-@service.command(OpenAccount, keys=_of_account)
+@service.command(OpenAccount, keys=wanted)
 def open_account(message: Received[OpenAccount], book: Book, moment: Moment) -> Fate:
     """Open an account (operator)."""
     prices, existing = HOUSE.prices.at(moment.now), book.get(ACCOUNTS, message.account)
     opened = rules.open_account(existing, message.account, message.data, prices, moment.now)
     if isinstance(opened, Refusal):
         return Refused(opened)
-    return _kept(book, opened, AccountOpened(account=views.account_view(*opened)))
+    return _kept(message, book, moment, opened, AccountOpened(account=views.account_view(*opened)))
 
 
-@service.command(UpdateAccount, keys=_of_account)
+@service.command(UpdateAccount, keys=wanted)
 def update_account(message: Received[UpdateAccount], book: Book, moment: Moment) -> Fate:
     """Change master data (R3)."""
     account = _admitted(message, book)
     if isinstance(account, Refusal):
         return Refused(account)
-    updated = rules.update_account(account, _room(book, account), message.data)
-    return _kept(book, updated, AccountUpdated(account=views.account_view(*updated)))
+    return account_updated(message, book, moment, rules.update_account(account, _room(book, account), message.data))
 
 
-@service.command(ChangePackage, keys=_of_account)
+def account_updated(message: Received[Any], book: Book, moment: Moment, changed: tuple[Account, Room]) -> Done:
+    """Keep changed master data, and state them."""
+    return _kept(message, book, moment, changed, AccountUpdated(account=views.account_view(*changed)))
+
+
+@service.command(ChangePackage, keys=wanted)
 def change_package(message: Received[ChangePackage], book: Book, moment: Moment) -> Fate:
     """Give the account the package that its customer chose (R3, R4)."""
     account = _admitted(message, book)
@@ -111,10 +117,10 @@ def change_package(message: Received[ChangePackage], book: Book, moment: Moment)
         return Refused(account)
     prices = HOUSE.prices.at(moment.now)
     changed = rules.change_package(account, _room(book, account), message.data.package, prices)
-    return _package_changed(book, account, changed)
+    return _package_changed(message, book, moment, account, changed)
 
 
-@service.command(AssignPackage, keys=_of_account)
+@service.command(AssignPackage, keys=wanted)
 def assign_package(message: Received[AssignPackage], book: Book, moment: Moment) -> Fate:
     """Give the account the package that the operator assigns, with its terms (R3)."""
     account = rules.assignable(book.get(ACCOUNTS, message.account), message.account)
@@ -122,20 +128,24 @@ def assign_package(message: Received[AssignPackage], book: Book, moment: Moment)
         return Refused(account)
     prices, order = HOUSE.prices.at(moment.now), message.data
     changed = rules.assign_package(account, _room(book, account), order.package, order.terms, prices)
-    return _package_changed(book, account, changed)
+    return _package_changed(message, book, moment, account, changed)
 
 
-def _package_changed(book: Book, before: Account, changed: tuple[Account, Room] | Refusal) -> Fate:
+def _package_changed(
+    message: Received[Any], book: Book, moment: Moment, before: Account, changed: tuple[Account, Room] | Refusal
+) -> Fate:
     if isinstance(changed, Refusal):
         return Refused(changed)
     fact = PackageChanged(account=views.account_view(*changed), previous_package=before.package)
-    return _kept(book, changed, fact)
+    return _kept(message, book, moment, changed, fact)
 
 
-def _kept(book: Book, changed: tuple[Account, Room], fact: AccountOpened | AccountUpdated | PackageChanged) -> Done:
+def _kept(
+    message: Received[Any], book: Book, moment: Moment, changed: tuple[Account, Room],
+    fact: AccountOpened | AccountUpdated | PackageChanged,
+) -> Done:  # fmt: skip
     account, room = changed
-    book.put(ACCOUNTS, account.account_id, account)
-    book.put(ROOMS, account.account_id, room)
+    booking.keep_account(message, book, account, room, moment.now)
     return Done(says=(Say(fact, key=account.account_id, revision=account.revision),))
 
 
@@ -162,7 +172,7 @@ def _room(book: Book, account: Account) -> Room:
 # --- what takes room: price it, reserve it, hand it on -------------------------------------------------------------
 
 
-@service.command(AdmittedMailbox, keys=lambda m: wanted(m.account, holder_of("mailbox", m.data.request.address)))
+@service.command(AdmittedMailbox, keys=lambda m: wanted(m, holder_of("mailbox", m.data.request.address)))
 def create_mailbox(message: Received[AdmittedMailbox], book: Book, moment: Moment) -> Fate:
     """Price the plan and reserve a seat (R22)."""
     request = message.data.request
@@ -170,7 +180,7 @@ def create_mailbox(message: Received[AdmittedMailbox], book: Book, moment: Momen
     return _priced(message, book, moment, request.address, request.plan, lambda _: 1, order)
 
 
-@service.command(ChangePlan, keys=lambda m: wanted(m.account, holder_of("mailbox", m.data.address)))
+@service.command(ChangePlan, keys=lambda m: wanted(m, holder_of("mailbox", m.data.address)))
 def change_plan(message: Received[ChangePlan], book: Book, moment: Moment) -> Fate:
     """Price the new plan, and reserve it where a contract caps it. A mailbox unknown here takes no seat by this."""
     request = message.data
@@ -196,7 +206,7 @@ def _priced(
     return kept.handed_over(order(reservation=kept.reservation, terms=terms), key=address)
 
 
-@service.command(AdmittedAliases, keys=lambda m: wanted(m.account, holder_of("alias", m.data.request.address)))
+@service.command(AdmittedAliases, keys=lambda m: wanted(m, holder_of("alias", m.data.request.address)))
 def add_aliases(message: Received[AdmittedAliases], book: Book, moment: Moment) -> Fate:
     """Reserve room for the aliases. Which of them the mailbox has already is not known here: as if none (R23)."""
     request = message.data.request
@@ -205,7 +215,7 @@ def add_aliases(message: Received[AdmittedAliases], book: Book, moment: Moment) 
     return _unpriced(message, book, moment, "alias", request.address, lambda holding: holding.held + added, order)
 
 
-@service.command(SetForwardings, keys=lambda m: wanted(m.account, holder_of("forwarding", m.data.address)))
+@service.command(SetForwardings, keys=lambda m: wanted(m, holder_of("forwarding", m.data.address)))
 def set_forwardings(message: Received[SetForwardings], book: Book, moment: Moment) -> Fate:
     """Reserve room for what the new list has more than the old one (R23)."""
     request = message.data
@@ -214,7 +224,7 @@ def set_forwardings(message: Received[SetForwardings], book: Book, moment: Momen
     return _unpriced(message, book, moment, "forwarding", request.address, lambda _: number, order)
 
 
-@service.command(CreateGroup, keys=lambda m: wanted(m.account, holder_of("group", m.data.name)))
+@service.command(CreateGroup, keys=lambda m: wanted(m, holder_of("group", m.data.name)))
 def create_group(message: Received[CreateGroup], book: Book, moment: Moment) -> Fate:
     """Reserve room for a group (R24)."""
     request = message.data
@@ -241,7 +251,7 @@ KINDS_OF_A_MAILBOX = ("mailbox", "alias", "forwarding")
 
 
 def _of_seat(message: Received[MailboxCreated] | Received[PlanChanged]) -> list[Wanted]:
-    return wanted(message.account, holder_of("mailbox", message.data.mailbox.address))
+    return wanted(message, holder_of("mailbox", message.data.mailbox.address))
 
 
 @service.event(MailboxCreated, keys=_of_seat)
@@ -261,7 +271,7 @@ def seat_taken(message: Received[MailboxCreated] | Received[PlanChanged], book: 
     return booking.confirm(message, book, holder_of("mailbox", mailbox.address), news)
 
 
-@service.event(AliasesChanged, keys=lambda m: wanted(m.account, holder_of("alias", m.data.mailbox.address)))
+@service.event(AliasesChanged, keys=lambda m: wanted(m, holder_of("alias", m.data.mailbox.address)))
 def aliases_changed(message: Received[AliasesChanged], book: Book, moment: Moment) -> Fate:
     """Confirm as many aliases as there are; room that was not needed is free again."""
     mailbox = message.data.mailbox
@@ -269,7 +279,7 @@ def aliases_changed(message: Received[AliasesChanged], book: Book, moment: Momen
     return booking.confirm(message, book, holder_of("alias", mailbox.address), news)
 
 
-@service.event(ForwardingsSet, keys=lambda m: wanted(m.account, holder_of("forwarding", m.data.mailbox.address)))
+@service.event(ForwardingsSet, keys=lambda m: wanted(m, holder_of("forwarding", m.data.mailbox.address)))
 def forwardings_set(message: Received[ForwardingsSet], book: Book, moment: Moment) -> Fate:
     """Confirm as many forwardings as there are."""
     mailbox = message.data.mailbox
@@ -278,7 +288,7 @@ def forwardings_set(message: Received[ForwardingsSet], book: Book, moment: Momen
 
 
 def _of_deleted(message: Received[MailboxDeleted]) -> list[Wanted]:
-    return wanted(message.account, *_holders_of_mailbox(message.data.mailbox))
+    return wanted(message, *_holders_of_mailbox(message.data.mailbox))
 
 
 @service.event(MailboxDeleted, keys=_of_deleted)
@@ -296,14 +306,14 @@ def _holders_of_mailbox(mailbox: MailboxView) -> list[str]:
     return [holder_of(kind, mailbox.address) for kind in KINDS_OF_A_MAILBOX]
 
 
-@service.event(GroupCreated, keys=lambda m: wanted(m.account, holder_of("group", m.data.group.name)))
+@service.event(GroupCreated, keys=lambda m: wanted(m, holder_of("group", m.data.group.name)))
 def group_created(message: Received[GroupCreated], book: Book, moment: Moment) -> Fate:
     """Confirm a group."""
     group = message.data.group
     return booking.confirm(message, book, holder_of("group", group.name), _group_news(message, group, 1))
 
 
-@service.event(GroupDeleted, keys=lambda m: wanted(m.account, holder_of("group", m.data.group.name)))
+@service.event(GroupDeleted, keys=lambda m: wanted(m, holder_of("group", m.data.group.name)))
 def group_deleted(message: Received[GroupDeleted], book: Book, moment: Moment) -> Fate:
     """Free what the group took."""
     group = message.data.group
@@ -316,7 +326,7 @@ def _group_news(message: Received[Any], group: GroupView, quantity: int) -> News
 
 def _of_refused(message: Received[RequestRefused]) -> list[Wanted]:
     holders = _holders_of(message.data)
-    return wanted(message.account, *holders) if holders else []
+    return wanted(message, *holders) if holders else []
 
 
 @service.event(RequestRefused, keys=_of_refused, owner="mailbox")
@@ -325,7 +335,8 @@ def request_refused(message: Received[RequestRefused], book: Book, moment: Momen
     holders = _holders_of(message.data)
     if not holders:
         return Done()
-    return booking.release(message.account, message.data.request_id, "refused", book, holders)
+    because = booking.because(message, message.data.request_id)
+    return booking.release(message.account, "refused", book, holders, because)
 
 
 def _holders_of(refused: RequestRefused) -> list[str]:
@@ -342,49 +353,10 @@ async def _look_for_due(tick: Tick) -> list[HolderKey]:
 
 
 def _of_due(tick: Tick) -> list[Wanted]:
-    return [row for account_id, holder in tick.observation for row in wanted(account_id, holder)]
+    return [row for account_id, holder in tick.observation for row in wanted(tick, holder, account=account_id)]
 
 
 @service.timer("expire-reservations", keys=_of_due, observe=_look_for_due, every_seconds=60)
 def expire_reservations(tick: Tick, book: Book, moment: Moment) -> Fate:
     """Let go of room whose request was neither done nor refused in time."""
-    return booking.expire(book, tick.observation, moment.now - HOUSE.release_grace)
-
-
-# --- questions -----------------------------------------------------------------------------------------------------
-
-
-@service.query(AskAccount)
-async def account(conn: Conn, account_id: str, ask: AskAccount) -> AccountAnswer:
-    """Show the account."""
-    found = await store.read_account(conn, account_id)
-    return AccountAnswer(account=views.account_view(*found) if found else None)
-
-
-@service.query(AskUsage)
-async def usage(conn: Conn, account_id: str, ask: AskUsage) -> UsageAnswer:
-    """Show use against caps, and the month's sum. Raises NotThere for an account that does not exist."""
-    found = await store.read_account(conn, account_id)
-    if found is None:
-        raise NotThere(f"there is no account {account_id}")
-    return views.usage(*found, await store.read_plan_use(conn, account_id))
-
-
-@service.query(AskQuote)
-async def quote(conn: Conn, account_id: str, ask: AskQuote) -> QuoteAnswer:
-    """Price some mailboxes for the account."""
-    customer, room = await store.read_account(conn, account_id) or (None, None)
-    customer = rules.admitted(customer, account_id, "bus")
-    if isinstance(customer, Refusal):
-        return views.no_quote(customer, ask.quantity)
-    assert room is not None
-    terms = HOUSE.prices.at(utc_now()).terms(ask.plan, customer.plan_prices)
-    if isinstance(terms, Refusal):
-        return views.no_quote(terms, ask.quantity)
-    return views.quote(terms, ask.quantity, room)
-
-
-@service.query(AskCatalogue)
-async def catalogue(conn: Conn, account_id: str, ask: AskCatalogue) -> CatalogueAnswer:
-    """Show the price list in force."""
-    return (HOUSE.prices.on(ask.on) if ask.on else HOUSE.prices.at(utc_now())).answer()
+    return booking.expire(tick, book, tick.observation, moment.now - HOUSE.release_grace)

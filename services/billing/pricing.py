@@ -4,6 +4,7 @@ One TOML file is one version; its name is the version's name. Reading checks eve
 price list does not start.
 """
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -34,9 +35,11 @@ class PriceList:
     """One version: what plans and packages there are, and what they cost."""
 
     version: str
-    valid_from: date
+    valid_from: date  # for what is ordered from then on
     plans: Mapping[str, PlanOffer]
     packages: Mapping[str, PackageOffer]
+    existing_from: date | None = None  # from then on also for what was ordered before; None is never
+    sha256: str = ""
 
     def terms(self, plan: str, individual: Mapping[str, int]) -> PlanTerms | Refusal:
         """Price a plan for an account: its individual price if there is one, else the list price (R6)."""
@@ -61,6 +64,7 @@ class PriceList:
         return CatalogueAnswer(
             catalogue=self.version,
             valid_from=self.valid_from,
+            existing_from=self.existing_from,
             plans=tuple(self.plans.values()),
             packages=tuple(self.packages.values()),
         )
@@ -97,9 +101,11 @@ def read(version: str, text: str) -> PriceList:
         table = tomllib.loads(text)
         plans = [_plan(dict(row)) for row in table.pop("plan")]
         packages = [_package(dict(row)) for row in table.pop("package")]
-        valid_from = table.pop("valid_from")
+        valid_from = _date(table.pop("valid_from"))
+        existing_from = _existing_from(table.pop("existing_from", None), valid_from)
         _nothing_left(table)
-        return PriceList(version, _date(valid_from), _by_code(plans), _by_code(packages))
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        return PriceList(version, valid_from, _by_code(plans), _by_code(packages), existing_from, sha256)
     except (KeyError, TypeError, ValueError) as error:
         raise BadPriceList(f"price list {version}: {error!r}") from error
 
@@ -158,8 +164,38 @@ def _by_code(offers: list[Any]) -> dict[str, Any]:
 
 def _date(value: object) -> date:
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise ValueError(f"valid_from must be a date, not {value!r}")
+        raise ValueError(f"valid_from and existing_from must be dates, not {value!r}")
     return value
+
+
+def _existing_from(value: object, valid_from: date) -> date | None:
+    """Read from when existing customers pay by this list (R-C1, R-C3)."""
+    if value is None:
+        return None
+    day = _date(value)
+    if day.day != 1:
+        raise ValueError("existing_from must be the first of a month: a month has one price")
+    if day < valid_from:
+        raise ValueError("existing_from must not come before valid_from")
+    return day
+
+
+def back_dated(lists: PriceLists, published: Mapping[str, str], unbilled_from: date) -> list[str]:
+    """Return what is wrong with lists beside those published before, by version and checksum (R-C1).
+
+    A new list may not begin in a month that is invoiced already, and one that was published may not change.
+    """
+    problems: list[str] = []
+    for version in lists.versions:
+        known = published.get(version.version)
+        if known is not None and known != version.sha256:
+            problems.append(f"price list {version.version} was changed after it was published; add a new one instead")
+        if known is None and version.valid_from < unbilled_from:
+            problems.append(
+                f"price list {version.version} begins on {version.valid_from}, but months before {unbilled_from}"
+                " are invoiced already"
+            )
+    return problems
 
 
 def _nothing_left(row: dict[str, Any]) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from contracts.billing_v1 import AccountState, ContractTerms, OpenAccount, PackageOffer, UpdateAccount
+from contracts.billing_v1 import AccountState, ContractTerms, OpenAccount, PackageOffer, UpdateAccount, VatCheck
+from contracts.invoicing_v1 import HOUSE, RecordVatCheck
 from contracts.refusals import Finding, Refusal, finding, refusal, refuse
 from contracts.values import Language
 from services.billing.capacity import ALIAS_FORWARD, GROUP, MAILBOX, PLAN, Counter, Room, exceeded, recapped, touched
@@ -34,6 +35,11 @@ class Account:
     vat_id: str | None = None
     payment_email: str | None = None
     phone: str | None = None
+    street: str | None = None
+    postcode: str | None = None
+    city: str | None = None
+    country: str | None = None
+    vat_check: VatCheck | None = None
     plan_prices: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
@@ -64,6 +70,8 @@ def open_account(
     existing: Account | None, account_id: str, order: OpenAccount, prices: PriceList, now: datetime
 ) -> tuple[Account, Room] | Refusal:
     """Open an account with an empty room of its package's size."""
+    if account_id.partition("-")[0] == HOUSE:
+        return refuse("account_reserved", account=account_id)
     if existing is not None:
         return refuse("account_exists", account=account_id)
     offer = _with_terms(order.package, order.terms, prices)
@@ -81,6 +89,10 @@ def open_account(
         email=order.email,
         payment_email=order.payment_email,
         phone=order.phone,
+        street=order.street,
+        postcode=order.postcode,
+        city=order.city,
+        country=order.country,
         language=order.language,
         opened_at=now,
         revision=room.revision,
@@ -99,10 +111,23 @@ def update_account(account: Account, room: Room, order: UpdateAccount) -> tuple[
         email=order.email or account.email,
         payment_email=order.payment_email or account.payment_email,
         phone=order.phone or account.phone,
+        street=order.street or account.street,
+        postcode=order.postcode or account.postcode,
+        city=order.city or account.city,
+        country=order.country or account.country,
         language=order.language or account.language,
         revision=room.revision,
     )
     return changed, room
+
+
+def record_vat_check(account: Account, room: Room, order: RecordVatCheck) -> tuple[Account, Room] | Refusal:
+    """Keep what the check of the account's VAT id said."""
+    if account.vat_id != order.vat_id:
+        return refuse("vat_id_differs", vat_id=account.vat_id or "-")
+    room = touched(room)
+    check = VatCheck(vat_id=order.vat_id, valid=order.valid, checked_on=order.checked_on, reference=order.reference)
+    return replace(account, vat_check=check, revision=room.revision), room
 
 
 def change_package(account: Account, room: Room, package: str, prices: PriceList) -> tuple[Account, Room] | Refusal:

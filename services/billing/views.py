@@ -1,6 +1,8 @@
 """Aggregates as the contracts show them: an account with its counters, its use and its cost, a quote."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from uuid import UUID
 
 from contracts.billing_v1 import (
     AccountStanding,
@@ -15,7 +17,13 @@ from contracts.billing_v1 import (
 )
 from contracts.refusals import Refusal
 from services.billing.capacity import RESOURCES, Room, free_seats
+from services.billing.charging.charges import whole_month
+from services.billing.charging.months import Month
+from services.billing.charging.use import Mailboxes, Step, Terms, Use
+from services.billing.pricing import PriceLists
 from services.billing.rules import Account
+
+NOBODY = UUID(int=0)  # said it: a question is no message that a charge could rest on
 
 
 def account_view(account: Account, room: Room) -> AccountView:
@@ -33,6 +41,11 @@ def account_view(account: Account, room: Room) -> AccountView:
             payment_email=account.payment_email,
             phone=account.phone,
             language=account.language,
+            street=account.street,
+            postcode=account.postcode,
+            city=account.city,
+            country=account.country,
+            vat_check=account.vat_check,
         ),
         capacities=capacities(room),
         opened_at=account.opened_at,
@@ -55,29 +68,57 @@ def standing(account: Account) -> AccountStanding:
     return AccountStanding(state=account.state, package=account.package, self_service=account.self_service)
 
 
-def usage(account: Account, room: Room, plan_use: Iterable[tuple[str, int, int]]) -> UsageAnswer:
-    """Add up a whole month, net: the package and every mailbox at its own price."""
+def usage(
+    account: Account, room: Room, plan_use: Iterable[tuple[str, str, int]], lists: PriceLists, month: Month
+) -> UsageAnswer:
+    """Add up a whole month, net, at the prices that its invoice would have.
+
+    `plan_use` is plan, price list and number of mailboxes.
+    """
+    terms = _terms(account, month)
+    use = [Mailboxes((Step(month.first, plan, catalogue),), number) for plan, catalogue, number in plan_use]
+    prices = {held: _price(held, terms, lists, month) for held in use}
+    sums: dict[tuple[str, int], int] = {}
+    for held, price in prices.items():
+        key = (held.steps[0].plan or "", price)
+        sums[key] = sums.get(key, 0) + held.number
     plans = tuple(
         PlanUsage(plan=plan, price_cents=price, mailboxes=number, total_cents=price * number)
-        for plan, price, number in plan_use
+        for (plan, price), number in sorted(sums.items())
     )
     return UsageAnswer(
         account=account.account_id,
         package=account.package,
-        package_price_cents=account.package_price_cents,
+        package_price_cents=whole_month(Use((terms,)), month, lists),
         capacities=capacities(room),
         plans=plans,
-        monthly_total_cents=account.package_price_cents + sum(plan.total_cents for plan in plans),
+        monthly_total_cents=whole_month(Use((terms,), tuple(use)), month, lists),
     )
 
 
-def quote(terms: PlanTerms, quantity: int, room: Room) -> QuoteAnswer:
-    """Price some mailboxes of a plan, and say how many would fit."""
+def quote(
+    account: Account, terms: PlanTerms, quantity: int, room: Room, lists: PriceLists, month: Month
+) -> QuoteAnswer:
+    """Price some mailboxes of a plan by the invoice's own rules, and say how many would fit."""
+    held = _terms(account, month)
+    mailboxes = Mailboxes((Step(month.first, terms.plan, terms.catalogue),), quantity)
     return QuoteAnswer(
         terms=terms,
         quantity=quantity,
-        total_cents=terms.price_cents * quantity,
+        total_cents=quantity * _price(mailboxes, held, lists, month),
         room=free_seats(room, terms.plan),
+    )
+
+
+def _price(mailboxes: Mailboxes, terms: Terms, lists: PriceLists, month: Month) -> int:
+    """Return what one of them costs in a whole month."""
+    one = Use((terms,), (replace(mailboxes, number=1),))
+    return whole_month(one, month, lists) - whole_month(Use((terms,)), month, lists)
+
+
+def _terms(account: Account, month: Month) -> Terms:
+    return Terms(
+        month.first, True, account.package, account.package_price_cents, account.catalogue, account.plan_prices, NOBODY
     )
 
 

@@ -10,6 +10,8 @@ COMMAND_TIMEOUT_SECONDS = 30
 # Lanes look rows up by key, with statements prepared once. A plan made while a table was empty reads the whole table,
 # and would go on doing so when it has millions of rows.
 LANE_SESSION = {"enable_seqscan": "off"}
+# One plan for all keys: making one anew costs several times what the look-up costs.
+LOOK_UP_SESSION = LANE_SESSION | {"plan_cache_mode": "force_generic_plan"}
 
 
 async def connect(settings: Settings, *, name: str) -> "asyncpg.Connection[Any]":
@@ -32,6 +34,23 @@ async def pool(settings: Settings, *, name: str, size: int = 4) -> "asyncpg.Pool
         timeout=5,
         server_settings=_session(name),
     )
+
+
+async def pool_for_look_ups(settings: Settings, *, name: str, size: int) -> "asyncpg.Pool[Any]":
+    """Open a pool for one thing: look-ups by key, thousands a second. The database may be away while it is opened."""
+    return await asyncpg.create_pool(
+        settings.database_url.get_secret_value(),
+        min_size=0,
+        max_size=size,
+        command_timeout=COMMAND_TIMEOUT_SECONDS,
+        timeout=5,
+        reset=_nothing_to_reset,
+        server_settings=_session(name) | LOOK_UP_SESSION,
+    )
+
+
+async def _nothing_to_reset(_: object) -> None:
+    """A look-up leaves nothing in its session; asking the server to reset it would cost as much as the look-up."""
 
 
 def _session(name: str) -> dict[str, str]:

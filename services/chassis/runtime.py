@@ -16,6 +16,7 @@ from services.chassis.journal import Journal
 from services.chassis.publisher import Publisher
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.chassis.topology import LaneSpec, lanes
 
 log = structlog.get_logger()
 SERVED_AT_ONCE = 256  # questions of other processes in hand; what comes on top gets no answer
@@ -68,6 +69,21 @@ class Runtime:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def newest_event(self) -> int:
+        """Return the number of the newest fact in the event stream."""
+        return (await self.nats.jetstream().stream_info(self._events.stream)).state.last_seq
+
+    async def events_handled(self, up_to: int) -> bool:
+        """Return whether every fact up to a number was handled by this service, or no fact waits at all."""
+        lane = self._events
+        info = await self.nats.jetstream().consumer_info(lane.stream, lane.consumer)
+        floor = info.ack_floor.stream_seq if info.ack_floor else 0
+        return floor >= up_to or not (info.num_pending or info.num_ack_pending)
+
+    @property
+    def _events(self) -> LaneSpec:
+        return lanes(self.service.name, self.settings.partitions)[-1]
 
     @property
     def connections_name(self) -> str:

@@ -51,6 +51,14 @@ def lanes(service: str, partitions: int) -> list[LaneSpec]:
     return specs
 
 
+def partition(account: str, partitions: int) -> int:
+    """Return the partition that the stream CMD puts an account's messages into: FNV-1a, as the server computes it."""
+    digest = 2166136261
+    for byte in account.encode():
+        digest = (digest ^ byte) * 16777619 & 0xFFFFFFFF
+    return digest % partitions
+
+
 def streams(partitions: int, replicas: int) -> list[StreamConfig]:
     """Return the four streams. Consumption deletes nothing, so everything can be replayed for its time."""
     common = StreamConfig(

@@ -2,18 +2,23 @@
 
 python -m services.billing            run until SIGTERM
 python -m services.billing migrate    bring the schema up to date and exit
+
+A service may have further processes of its own, each run by a word of its own.
 """
 
 import asyncio
 import os
 import sys
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import asyncpg
 import structlog
 from faststream import FastStream
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
 from services.chassis import database, health, logs, migrations, queries
 from services.chassis.bus import Bus
@@ -23,6 +28,9 @@ from services.chassis.publisher import Publisher
 from services.chassis.runtime import Runtime
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+
+S = TypeVar("S", bound=BaseSettings)
+Process = Callable[[Settings], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger()
 PENDING_BYTES = 64 * 1024 * 1024  # written in one go per wave, so that no wave is torn
@@ -177,30 +185,35 @@ async def migrate(service: Service, settings: Settings) -> list[str]:
         await connection.close()
 
 
-def main(service: Service, arguments: list[str] | None = None) -> None:
-    """Do what the command line says."""
+def main(
+    service: Service, arguments: list[str] | None = None, *, processes: Mapping[str, Process] | None = None
+) -> None:
+    """Do what the command line says. `processes` run beside the worker, each by a word of its own."""
     words = sys.argv[1:] if arguments is None else arguments
-    settings = _settings()
+    settings = read_settings(Settings)
     logs.configure(settings.log_level, service=service.name)
-    if words not in ([], ["run"], ["migrate"]):
-        sys.exit(f"usage: python -m services.{service.name} [run|migrate]")
+    known = {"run": partial(run, service), **(processes or {})}
+    word = words[0] if words else "run"
+    if len(words) > 1 or word not in {"migrate", *known}:
+        sys.exit(f"usage: python -m services.{service.name} [{'|'.join(['run', 'migrate', *(processes or {})])}]")
     try:
-        if words == ["migrate"]:
+        if word == "migrate":
             for name in asyncio.run(migrate(service, settings)):
                 log.info("migration applied", name=name)
         else:
-            _run_on_uvloop(run(service, settings))
+            _run_on_uvloop(known[word](settings))
     except (OSError, RuntimeError, asyncpg.PostgresError, migrations.ChangedMigration) as error:
         log.error("the worker ends", reason=f"{type(error).__name__}: {error}")
         sys.exit(EXIT_FAILED)
 
 
-def _settings() -> Settings:
+def read_settings(kind: type[S]) -> S:
+    """Read settings from the environment; end the process with a line per mistake that names the variable."""
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         problems = "; ".join(
-            f"POSTKONTOR_{str(problem['loc'][0]).upper()}: {problem['msg']}"
+            f"{kind.model_config.get('env_prefix', '')}{str(problem['loc'][0]).upper()}: {problem['msg']}"
             for problem in error.errors(include_input=False)
         )
         print(f"settings: {problems}", file=sys.stderr)

@@ -21,6 +21,10 @@ Email = Annotated[str | None, typer.Option("--email", help="Contact address.")]
 PaymentEmail = Annotated[str | None, typer.Option("--payment-email", help="Address for invoices.")]
 VatId = Annotated[str | None, typer.Option("--vat-id", help="VAT id.")]
 Phone = Annotated[str | None, typer.Option("--phone", help="Phone number.")]
+Street = Annotated[str | None, typer.Option("--street", help="Street and number, for invoices.")]
+Postcode = Annotated[str | None, typer.Option("--postcode", help="Postcode, for invoices.")]
+City = Annotated[str | None, typer.Option("--city", help="City, for invoices.")]
+Country = Annotated[str | None, typer.Option("--country", help="Country as two letters, such as DE, for invoices.")]
 SpokenLanguage = Annotated[Literal["de", "en"] | None, typer.Option("--language", help="The customer's language.")]
 Price = Annotated[str | None, typer.Option("--price", help="Contract: net euro per month, such as 499.00.")]
 Mailboxes = Annotated[str, typer.Option("--mailboxes", help="Contract: number or `unlimited`.")]
@@ -48,6 +52,10 @@ def open_account(
     vat_id: VatId = None,
     phone: Phone = None,
     language: Annotated[Literal["de", "en"], typer.Option("--language", help="The customer's language.")] = "de",
+    street: Street = None,
+    postcode: Postcode = None,
+    city: City = None,
+    country: Country = None,
     price: Price = None,
     mailboxes: Mailboxes = "unlimited",
     alias_forwards: AliasForwards = "unlimited",
@@ -70,6 +78,10 @@ def open_account(
             payment_email=payment_email,
             phone=phone,
             language=language,
+            street=street,
+            postcode=postcode,
+            city=city,
+            country=country,
         ),
         account=account,
     )
@@ -96,18 +108,44 @@ def update_account(
     vat_id: VatId = None,
     phone: Phone = None,
     language: SpokenLanguage = None,
+    street: Street = None,
+    postcode: Postcode = None,
+    city: City = None,
+    country: Country = None,
 ) -> None:
     """Change master data; what is not named stays."""
     from contracts.billing_v1 import UpdateAccount
 
-    if (company, email, payment_email, vat_id, phone, language) == (None,) * 6:
+    changes = {
+        "company": company,
+        "vat_id": vat_id,
+        "email": email,
+        "payment_email": payment_email,
+        "phone": phone,
+        "language": language,
+        "street": street,
+        "postcode": postcode,
+        "city": city,
+        "country": country,
+    }
+    if not any(changes.values()):
         desk_of(ctx).fail(USAGE, "usage", desk_of(ctx).sentence("nothing_to_change"))
-    order(
-        ctx,
-        lambda: UpdateAccount(
-            company=company, vat_id=vat_id, email=email, payment_email=payment_email, phone=phone, language=language
-        ),
-    )
+    order(ctx, lambda: UpdateAccount.model_validate(changes))
+
+
+@account_app.command("vat-check")
+def vat_check(
+    ctx: typer.Context,
+    vat_id: Annotated[str, typer.Argument(help="The account's VAT id that was checked.")],
+    checked_on: Annotated[str, typer.Option("--on", help="The day of the check, such as 2026-03-01.")],
+    valid: Annotated[bool, typer.Option("--valid/--not-valid", help="What the check said.")] = True,
+    reference: Annotated[str | None, typer.Option("--reference", help="The consultation number.")] = None,
+) -> None:
+    """Write down what the check of a VAT id said (operator)."""
+    from contracts.invoicing_v1 import RecordVatCheck
+
+    given = {"vat_id": vat_id, "valid": valid, "checked_on": checked_on, "reference": reference}
+    order(ctx, lambda: RecordVatCheck.model_validate(given))
 
 
 @account_app.command("usage")
@@ -214,12 +252,12 @@ def _terms(
     from contracts.billing_v1 import ContractTerms
 
     return ContractTerms(
-        price_cents=_cents(desk, price),
+        price_cents=cents(desk, price),
         mailboxes=_count(desk, mailboxes),
         alias_forwards=_count(desk, alias_forwards),
         groups=_count(desk, groups),
         plan_caps={plan: _number(desk, count) for plan, count in _pairs(desk, plan_caps)},
-        plan_prices={plan: _cents(desk, euros) for plan, euros in _pairs(desk, plan_prices)},
+        plan_prices={plan: cents(desk, euros) for plan, euros in _pairs(desk, plan_prices)},
     )
 
 
@@ -241,11 +279,12 @@ def _number(desk: Desk, text: str) -> int:
     return int(text)
 
 
-def _cents(desk: Desk, text: str) -> int:
+def cents(desk: Desk, text: str) -> int:
+    """Read an amount in euro, or end with wrong usage."""
     try:
-        cents = Decimal(text.replace(",", ".")) * 100
+        amount = Decimal(text.replace(",", ".")) * 100
     except InvalidOperation:
         desk.fail(USAGE, "usage", desk.sentence("bad_price", text=text))
-    if cents != int(cents) or cents < 0:
+    if amount != int(amount) or amount < 0:
         desk.fail(USAGE, "usage", desk.sentence("bad_price", text=text))
-    return int(cents)
+    return int(amount)

@@ -70,7 +70,7 @@ def _about(desk: Desk, event: "Event") -> str:
     fact = event.fact
     if (refusal := getattr(fact, "refusal", None)) is not None:
         return f"{refusal.code}: {desk.text(refusal.text)}"
-    for name in ("mailbox", "group", "domain", "address", "account", "attempt", "holders"):
+    for name in ("mailbox", "group", "domain", "address", "account", "attempt", "holders", "invoice", "period"):
         thing = getattr(fact, name, None)
         if thing is not None:
             return _named(thing)
@@ -82,7 +82,7 @@ def _named(thing: object) -> str:
 
     if isinstance(thing, tuple):
         return " ".join(address_for_people(str(one)) for one in thing)
-    for name in ("address", "domain_unicode", "name", "account", "code"):
+    for name in ("number", "address", "domain_unicode", "name", "account", "code"):
         if (value := getattr(thing, name, None)) is not None:
             return address_for_people(str(value))
     return address_for_people(str(thing))

@@ -30,6 +30,7 @@ CODES = {
     "NoAnswer": NO_ANSWER,
     "SetAside": NO_ANSWER,
     "Unanswered": NO_ANSWER,
+    "FileWaits": NO_ANSWER,
     "QuestionFailed": UNEXPECTED,
 }
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from contracts.billing_v1 import AccountView, Capacity, UsageAnswer
+from contracts.billing_v1 import AccountView, Capacity, MasterData, UsageAnswer
 from contracts.dnscheck_v1 import MxAttempt
 from contracts.domain_v1 import DomainView, TxtRecord
+from contracts.invoicing_v1 import Invoice, RunCounts
 from contracts.mailbox_v1 import GroupView, MailboxView, TargetFeatures
 from contracts.values import address_for_people
+from services.cli import bills
 from services.cli.desk import Desk
 from services.cli.terminal import local_time, money, sheet, size, table, tell
 from services.cli.views_dns import show_advice, show_attempt, show_mx
@@ -38,6 +40,10 @@ def show_fact(desk: Desk, fact: "Fact") -> None:
                 show_mailbox(desk, part)
             case GroupView():
                 show_groups(desk, [part])
+            case Invoice():
+                bills.show_invoice(desk, part)
+            case RunCounts():
+                bills.show_counts(desk, part)
             case _:
                 continue
     if "targets" in parts:
@@ -67,11 +73,17 @@ def show_account(desk: Desk, account: AccountView) -> None:
         ("email", master.email),
         ("payment_email", master.payment_email),
         ("phone", master.phone),
+        ("street", _address(master)),
         ("language", master.language),
         ("opened", local_time(account.opened_at)),
     ]
     desk.console.print(sheet(desk, lines))
     show_capacities(desk, account.capacities)
+
+
+def _address(master: MasterData) -> str:
+    city = " ".join(part for part in (master.postcode, master.city) if part)
+    return ", ".join(part for part in (master.street, city, master.country) if part)
 
 
 def show_capacities(desk: Desk, capacities: tuple[Capacity, ...]) -> None:

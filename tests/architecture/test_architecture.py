@@ -20,9 +20,23 @@ ROOMS = {"__init__.py", "__main__.py", "app.py", "handlers.py", "rules.py", "sto
 # Rooms that one service has besides, with their reason.
 OWN_ROOMS = {
     "billing": {
-        "booking.py": "counters and holdings change together, in the book",
+        "booking.py": "counters, holdings and ledger change together, in the book",
         "capacity.py": "the room of an account, pure: the caps hold here",
+        "charging": "from use to invoices, pure",
+        "explaining.py": "what a line of an invoice rests on",
+        "handlers_invoices.py": "the bus edge, second part",
+        "ledger.py": "every movement as a value, pure",
+        "maintenance.py": "holds counters against the ledger, by hand",
         "pricing.py": "the price lists, pure",
+        "queries.py": "the answers to questions",
+        "reading.py": "what a run reads outside its transactions",
+        "render.py": "a process beside the worker that writes invoices' files",
+        "rendering": "an invoice as XML, PDF and CSV",
+        "runs.py": "runs, settlements and numbers, pure",
+        "store_check.py": "SQL that holds counters against the ledger",
+        "store_files.py": "SQL of invoices' files",
+        "store_invoices.py": "SQL of invoices",
+        "store_ledger.py": "SQL of the ledger",
         "views.py": "aggregates as the contracts show them",
         "catalogue": "the price lists' data, a file per version",
     },
@@ -45,9 +59,11 @@ OWN_ROOMS = {
         "groups.py": "groupware groups, pure",
         "handlers_features.py": "the bus edge, second part",
         "handlers_groups.py": "the bus edge, third part",
+        "policy.py": "a process beside the worker that Postfix asks",
         "queries.py": "the answers to questions",
         "reads.py": "SQL that answers questions",
         "rows.py": "the aggregates",
+        "screening.py": "what Postfix asks and is told, pure",
         "views.py": "aggregates as the contracts show them",
     },
     "dnscheck": {
@@ -134,7 +150,14 @@ def test_newcomers_page_names_every_room(repository: Path, service: str) -> None
 
 
 @pytest.mark.parametrize(
-    "folder", ["services/dnscheck/asking", "services/dnscheck/findings", "services/dnscheck/findings/advice"]
+    "folder",
+    [
+        "services/billing/charging",
+        "services/billing/rendering",
+        "services/dnscheck/asking",
+        "services/dnscheck/findings",
+        "services/dnscheck/findings/advice",
+    ],
 )
 def test_page_of_a_room_with_many_files_names_each(repository: Path, folder: str) -> None:
     page = (repository / folder / "__init__.py").read_text()

@@ -51,7 +51,9 @@ from contracts.refusals import RequestRefused, refuse
 from services.billing import handlers
 from services.billing.capacity import RESOURCES, Holding, Room, resource_of
 from services.billing.handlers import HOUSE
+from services.billing.ledger import Entry, Page, recounted, replayed
 from services.billing.store import ACCOUNTS, HOLDINGS, ROOMS
+from services.billing.store_ledger import LEDGER
 from services.chassis.book import Book, Change
 from services.chassis.fates import Done, Fate, HandedOver, Never, Refused, Say
 from services.chassis.received import Received, Tick
@@ -121,7 +123,7 @@ class Interleavings(RuleBasedStateMachine):
         super().__init__()
         self.now = START
         self.numbers = count(1)
-        self.shelves = [Shelf(ACCOUNTS.name), Shelf(ROOMS.name), Shelf(HOLDINGS.name)]
+        self.shelves = [Shelf(ACCOUNTS.name), Shelf(ROOMS.name), Shelf(HOLDINGS.name), Shelf(LEDGER.name)]
         self.read: dict[str, tuple[int | None, int, int]] = {}  # what a reader of the facts has
         self.read_revision = 0
         self.orders: list[tuple[UUID, Any]] = []  # on their way to mailbox
@@ -411,6 +413,23 @@ class Interleavings(RuleBasedStateMachine):
                 for name, c in self.room.counters.items()
                 if name in RESOURCES or c.cap is not None
             }
+
+    @invariant()
+    def replaying_the_ledger_gives_counters_and_holdings(self) -> None:
+        if not self.shelves[1].rows:
+            return
+        pages: list[Page] = list(self.shelves[3].rows.values())
+        entries: list[Entry] = [entry for page in pages for entry in page.entries]
+        standing = max((page.standing for page in pages if page.standing), key=lambda s: s.account.revision)
+        last = replayed(entries)
+        assert {h: row for h, row in last.items() if not row.empty} == {
+            h: row for h, row in self.holdings.items() if not row.empty
+        }
+        counters = {name: replace(c, revision=0) for name, c in self.room.counters.items()}
+        used = {name: c for name, c in counters.items() if name in standing.caps or c.confirmed or c.reserved}
+        assert recounted(last, standing.caps, 0) == used
+        assert self.room.revision == max(standing.account.revision, *(e.revision for e in entries), 0)
+        assert len({(e.holder, e.revision) for e in entries}) == len(entries), "no movement overwrites another"
 
     @invariant()
     def what_there_is_was_reserved(self) -> None:

@@ -10,11 +10,14 @@ from contracts.billing_v1 import ContractTerms, OpenAccount, UpdateAccount
 from contracts.refusals import Refusal
 from services.billing import capacity, pricing, rules, views
 from services.billing.capacity import Counter, Holding, Moved, Room
+from services.billing.charging.months import month
 from services.billing.rules import Account
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 REQUEST = UUID(int=1)
-PRICES = pricing.load().on(date(2026, 11, 23))
+LISTS = pricing.load()
+PRICES = LISTS.on(date(2026, 11, 23))
+MARCH = month("2026-03")
 TERMS = ContractTerms(
     price_cents=99_00, mailboxes=1000, alias_forwards=None, groups=0, plan_caps={"office": 3}, plan_prices={"mail": 80}
 )
@@ -201,9 +204,12 @@ def test_the_view_shows_plans_only_where_they_are_capped() -> None:
 
 
 def test_a_month_costs_the_package_and_every_mailbox_at_its_own_price() -> None:
-    answer = views.usage(*opened("silver"), [("mail", 80, 2), ("mail", 100, 3), ("office", 450, 10)])
-    assert [plan.total_cents for plan in answer.plans] == [160, 300, 4500]
-    assert answer.monthly_total_cents == 2500 + 160 + 300 + 4500
+    plan_use = [("mail", PRICES.version, 5), ("office", PRICES.version, 10)]
+    answer = views.usage(*opened("silver"), plan_use, LISTS, MARCH)
+    assert [plan.total_cents for plan in answer.plans] == [500, 4500]
+    assert answer.monthly_total_cents == 2500 + 500 + 4500
+    by_contract = views.usage(*opened("reseller", TERMS), plan_use, LISTS, MARCH)
+    assert [plan.total_cents for plan in by_contract.plans] == [400, 4500]
 
 
 def test_a_quote_says_how_many_still_fit_under_both_caps() -> None:
@@ -212,9 +218,12 @@ def test_a_quote_says_how_many_still_fit_under_both_caps() -> None:
     assert not isinstance(office, Refusal)
     assert not isinstance(mail, Refusal)
     room = using(room, mailbox=999)
-    assert (views.quote(mail, 5, room).total_cents, views.quote(mail, 5, room).room) == (400, 1)
-    assert views.quote(office, 1, using(room, mailbox=10, **{"plan.office": 1})).room == 2
-    assert views.quote(mail, 1, opened("platinum")[1]).room is None
+    quote = views.quote(account, mail, 5, room, LISTS, MARCH)
+    assert (quote.total_cents, quote.room) == (400, 1)
+    nearly_full = using(room, mailbox=10, **{"plan.office": 1})
+    assert views.quote(account, office, 1, nearly_full, LISTS, MARCH).room == 2
+    platinum, unlimited = opened("platinum")
+    assert views.quote(platinum, mail, 1, unlimited, LISTS, MARCH).room is None
 
 
 def test_a_mailbox_at_both_caps_is_refused_with_both_reasons() -> None:

@@ -1,9 +1,12 @@
-"""A real DNS hierarchy for the tests of dnscheck, a recursor, and a place for a server of the test's own."""
+"""A real DNS hierarchy, a recursor, and a place for a server of the test's own, for dnscheck; accounts with a past."""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -17,6 +20,13 @@ from deploy.devstack.hierarchy import TLDS
 from deploy.devstack.knot import KnotDns
 from services.dnscheck.asking.resolver import Resolver
 from services.dnscheck.asking.restraint import Rates
+
+_STAND = Path(__file__).with_name("invoice_stand.py")  # loaded by path: test folders are no packages
+_spec = importlib.util.spec_from_file_location(_STAND.stem, _STAND)
+assert _spec is not None
+assert _spec.loader is not None
+sys.modules[_STAND.stem] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(sys.modules[_STAND.stem])
 
 ODD_ADDRESS = "127.53.0.9"  # where a test puts a server of its own
 # All zones of a test share two servers.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest_asyncio
 
 from contracts.billing_v1 import (
@@ -40,7 +41,9 @@ from contracts.mailbox_v1 import (
     SetForwardings,
 )
 from contracts.refusals import RequestRefused, refuse
+from services.billing import store_check
 from services.billing.app import service
+from services.billing.capacity import MEMORY
 from services.billing.handlers import HOUSE
 
 LANES = 5
@@ -377,3 +380,22 @@ async def test_a_reservation_that_nobody_speaks_of_expires(bus, billing):
     await reaches(bus, account, group=(0, 0))
     released = await bus.events(f"evt.{account}.billing.capacity-released.v1")
     assert [(event.data.reason, event.data.holders) for event in released] == [("expired", ("group/Vorstand",))]
+
+
+async def test_after_all_this_the_ledger_agrees_and_everything_can_be_made_anew_from_it(bus, account):
+    await bus.request(account, ChangePackage(package="gold"))
+    await reserved(bus, account, admitted("held@nordwind-segel.de", "office"))
+    connection = await asyncpg.connect(bus.database_url)
+    assert await store_check.differences(connection) == []
+    tables = (
+        "SELECT account_id, holder, resource, confirmed, reserved, targets, plan, price_cents, catalogue, since,"
+        " revision, seen_at, due_at FROM billing.holding ORDER BY account_id, holder",
+        "SELECT account_id, resource, cap, confirmed, reserved FROM billing.capacity ORDER BY account_id, resource",
+    )
+    before = [await connection.fetch(sql) for sql in tables]
+    assert len(before[0]) > 10
+    for row in await connection.fetch("SELECT account_id FROM billing.account"):
+        async with connection.transaction():
+            await store_check.rebuild(connection, row["account_id"], MEMORY)
+    assert [await connection.fetch(sql) for sql in tables] == before
+    await connection.close()

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from contracts.refusals import Refusal
-from services.billing import booking, capacity, store
+from services.billing import capacity, store
 from services.billing.app import service
 from services.billing.capacity import NOTHING, Counter, Holding, Moved, News, Room, Target
 from services.billing.rules import Account
@@ -90,13 +90,17 @@ async def test_the_longest_due_come_first(rows):
     assert [holder for _, holder in due] == ["group/2", "group/1"]
 
 
-async def test_use_is_grouped_by_plan_and_price(rows):
-    prices = [("mail", 100), ("mail", 80), ("mail", 100), ("office", 450)]
-    for number, (plan, price) in enumerate(prices):
-        holding = Holding(1, (), plan, price, "2026-01-01", NOW, 1, NOW)
+async def test_use_is_grouped_by_plan_and_price_list(rows):
+    prices = [("mail", "2026"), ("mail", "2025"), ("mail", "2026"), ("office", "2026")]
+    for number, (plan, catalogue) in enumerate(prices):
+        holding = Holding(1, (), plan, 100, catalogue, NOW, 1, NOW)
         await put(rows, HOLDINGS, ("nordwind", f"mailbox/{number}"), holding)
     await put(rows, HOLDINGS, ("nordwind", "mailbox/gone"), Holding(0, (), None, None, None, NOW, 2, NOW))
-    assert await store.read_plan_use(rows, "nordwind") == [("mail", 80, 1), ("mail", 100, 2), ("office", 450, 1)]
+    assert await store.read_plan_use(rows, "nordwind") == [
+        ("mail", "2025", 1),
+        ("mail", "2026", 2),
+        ("office", "2026", 1),
+    ]
 
 
 # --- two lanes on one account -----------------------------------------------------------------------------------
@@ -120,7 +124,8 @@ async def _seat(url: str, account_id: str, holder: str) -> None:
     connection = await asyncpg.connect(url)
     async with connection.transaction():
         book = Book()
-        await book.load(connection, service.tables, booking.wanted(account_id, holder))
+        rows = [(ACCOUNTS, account_id), (ROOMS, account_id), (HOLDINGS, (account_id, holder))]
+        await book.load(connection, service.tables, rows)
         room = book.get(ROOMS, account_id)
         assert room is not None
         news = News(1, 1, NOW, NOW, "mail", 100, "2026-01-01")
