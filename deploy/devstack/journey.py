@@ -36,6 +36,7 @@ from contracts.mailbox_v1 import (
     SetForwardings,
     SetMailboxFeatures,
 )
+from contracts.refusals import Refusal
 from deploy.devstack import dnsupdate
 
 NORDWIND, SUEDWIND = "nordwind", "suedwind"
@@ -152,7 +153,7 @@ class Journey:
         """The first proof wins; the other account hears it."""
         event = await self._event(SUEDWIND, ClaimLost)
         outcome = await self._refused(SUEDWIND, ValidateDomain(domain=SAIL), "claim_lost")
-        return Seen("The other claim is lost", outcome.refusal.text.en, (outcome,), {"state": event.domain.state})  # type: ignore[union-attr]
+        return Seen("The other claim is lost", _refusal(outcome).text.en, (outcome,), {"state": event.domain.state})
 
     async def mailbox_before_password(self) -> Seen:
         """The gate names the next step."""
@@ -210,7 +211,7 @@ class Journey:
         outcomes = await asyncio.gather(*(self._request(NORDWIND, order, id_) for id_, order in orders))
         self.refused = [order for (_, order), o in zip(orders, outcomes, strict=True) if o.refusal]
         no = next(o for o in outcomes if o.refusal)
-        figures = {"exist": await self._used(), "refused": len(self.refused), **no.refusal.findings[0].details}  # type: ignore[union-attr]
+        figures = {"exist": await self._used(), "refused": len(self.refused), **_refusal(no).findings[0].details}
         text = f"{figures['exist']} exist, {figures['refused']} refused:\n  {_why(no)}"
         return Seen("Sixty mailboxes at once", text, tuple(outcomes), figures)
 
@@ -228,7 +229,7 @@ class Journey:
     async def back_to_silver(self) -> Seen:
         """Too much is in use for the small package."""
         outcome = await self._refused(NORDWIND, ChangePackage(package="silver"), "package_too_small")
-        return Seen("Back to silver", _why(outcome), (outcome,), dict(outcome.refusal.findings[0].details))  # type: ignore[union-attr]
+        return Seen("Back to silver", _why(outcome), (outcome,), dict(_refusal(outcome).findings[0].details))
 
     async def pooled_cap(self) -> Seen:
         """Aliases and forwardings share one cap: 75 on gold."""
@@ -241,7 +242,7 @@ class Journey:
             NORDWIND, AddAliases(address=f"clara@{SAIL}", aliases=(f"office@{SAIL}",)), "cap_reached"
         )
         text = f"70 aliases and 5 forwardings fit, one more does not:\n  {_why(full)}"
-        return Seen("Aliases and forwardings", text, (added, forwarded, full), dict(full.refusal.findings[0].details))  # type: ignore[union-attr]
+        return Seen("Aliases and forwardings", text, (added, forwarded, full), dict(_refusal(full).findings[0].details))
 
     # --- features ------------------------------------------------------------------------------------------------
 
@@ -370,9 +371,13 @@ class Journey:
         )
 
 
-def _why(outcome: Outcome) -> str:
+def _refusal(outcome: Outcome) -> Refusal:
     assert outcome.refusal is not None
-    return "\n  ".join(finding.text.en for finding in outcome.refusal.findings)
+    return outcome.refusal
+
+
+def _why(outcome: Outcome) -> str:
+    return "\n  ".join(finding.text.en for finding in _refusal(outcome).findings)
 
 
 def _euro(cents: int) -> str:

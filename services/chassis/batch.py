@@ -6,7 +6,7 @@ the transaction too, and goes out after the commit.
 
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, assert_never
@@ -212,7 +212,7 @@ class Batch:
             # Another account learns nothing of the request: not its id, its channel or its trace.
             led_by = cause if account == cause.account else None
             request_id = say.request_id or (led_by and led_by.request_id)
-            is_outcome = f"{message.service}.{message.name}" in OUTCOMES
+            is_outcome = f"{message.service}.{message.name}" in _outcomes(cause, say)
             role = f"{message.type}/{account}/{say.key}/{request_id if say.request_id else ''}"
             self._send(
                 cause, message.subject(account), message.type, account, role, say.key, say.fact,
@@ -342,6 +342,12 @@ def _cause(item: Item) -> Cause:
     # A fact that cannot be handled is no answer to the request behind it: that has its own.
     answerable = isinstance(message, Received) and item.raw is not None and item.raw.subject.startswith("cmd.")
     return Cause(lane, message.id, message.request_id, message.account, type_, message.traceparent, channel, answerable)
+
+
+def _outcomes(cause: Cause, say: Say) -> Collection[str]:
+    """Return the facts that end the request: its route's own; any, for one that waited for another's message."""
+    route = None if say.request_id else route_of_type(request_type(cause.type))
+    return OUTCOMES if route is None else (route.outcome,)
 
 
 def _fate_of_unreadable(message: Unreadable) -> Fate:

@@ -222,11 +222,15 @@ async def test_a_deleted_mailbox_leaves_its_groups(bus: Any, account: str) -> No
         request=mailbox.ChangePlan(address=anna, plan="mail"), terms=MAIL, reservation=reserved(f"mailbox/{anna}")
     )
     assert (await bus.request(account, plan)).data.refusal.code == "plan_needed_by_group"
-    deleted = await bus.request(account, mailbox.DeleteMailbox(address=anna))
+    request_id = await bus.send(account, mailbox.DeleteMailbox(address=anna))
+    deleted = await bus.answer(account, request_id)
     assert (deleted.type, deleted.data.mailbox.state) == ("mailbox.mailbox-deleted.v1", "deleted")
     groups = await bus.ask(account, mailbox.AskGroups())
     assert [(group.name, group.members) for group in groups.groups] == [("Vorstand", (bela,))]
     assert "mailbox.group-members-set.v1" in {envelope.type for envelope in await bus.events(f"evt.{account}.>")}
+    # The group's fact follows from the deletion; what ends the request is the deletion alone (R40).
+    [noted] = await bus.fetch("SELECT outcome FROM mailbox.inbox WHERE request_id = $1", request_id)
+    assert noted["outcome"] == "mailbox.mailbox-deleted.v1"
 
 
 async def test_pages_hold_every_living_mailbox_once(bus: Any, account: str) -> None:
