@@ -63,7 +63,8 @@ async def use_settings(runtime: Any) -> None:
     HOUSE.reservation_ttl = timedelta(seconds=settings.reservation_seconds)
     HOUSE.release_grace = timedelta(seconds=settings.release_grace_seconds)
     HOUSE.pool, HOUSE.runtime, HOUSE.partitions = runtime.pool, runtime, runtime.settings.partitions
-    HOUSE.seller_lacks = tuple(name for name in SELLER_NEEDS if getattr(settings, name) is None)
+    # Named as the operator writes them.
+    HOUSE.seller_lacks = tuple(f"POSTKONTOR_{name.upper()}" for name in SELLER_NEEDS if not getattr(settings, name))
     HOUSE.seller = None if HOUSE.seller_lacks else _seller(settings)
     HOUSE.series, HOUSE.credit_series = settings.invoice_series, settings.credit_note_series
     HOUSE.invoice_automatically, HOUSE.invoices_at_once = settings.invoice_automatically, settings.invoice_chunk

@@ -43,11 +43,11 @@ def check(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
 ) -> None:
-    """Ask a domain's name servers: the proof, MX, SPF, DKIM and the rest; print what to set.
+    """Ask a domain's name servers and say what to set.
 
-    It walks from the root servers to those of the domain, as the worker does. What is expected comes from the same
-    settings: POSTKONTOR_MX, POSTKONTOR_MAIL_..., POSTKONTOR_DNS_RECURSOR. Exits with 3 when the name servers could
-    not be asked, or when the record of --value is not there.
+    The proof, MX, SPF, DKIM and the rest: it walks from the root servers to those of the domain, as the worker does.
+    What is expected comes from the same settings: POSTKONTOR_MX, POSTKONTOR_MAIL_..., POSTKONTOR_DNS_RECURSOR. Exits
+    with 3 when the name servers could not be asked, or when the record of --value is not there.
     """
     from services.cli import views_dns
     from services.dnscheck.standalone import look

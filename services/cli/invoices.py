@@ -41,7 +41,7 @@ def list_invoices(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="How many, newest first.")] = 50,
 ) -> None:
-    """List the account's invoices and credit notes, and months that wait for one."""
+    """List invoices, credit notes, and months that wait for one."""
     from contracts.invoicing_v1 import AskInvoices
     from services.cli import bills
 
@@ -102,7 +102,7 @@ async def _fetched(desk: Desk, number: str, format_: "FileFormat") -> "InvoiceAs
 
 @invoice_app.command("explain")
 def explain(ctx: typer.Context, number: Number, line: LineNumber) -> None:
-    """Show what a line rests on: every message behind it, when it came and what it changed."""
+    """Show the messages that a line rests on, and what each changed."""
     from contracts.invoicing_v1 import AskInvoiceLine
     from services.cli import bills
 

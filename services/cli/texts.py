@@ -114,6 +114,7 @@ WORDS: dict[str, dict[str, str]] = {
     "topic_srv": _both("SRV", "SRV"),
     "topic_tls_rpt": _both("TLS-RPT", "TLS-RPT"),
     "total": _both("Summe", "Total"),
+    "type": _both("Typ", "Type"),
     "transfer": _both("Übergang", "Transfer"),
     "ttl": _both("TTL (Sekunden)", "TTL (seconds)"),
     "unlimited": _both("unbegrenzt", "unlimited"),

@@ -7,6 +7,8 @@ from services.cli.desk import Desk
 from services.cli.terminal import local_time, sheet, table, tell
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from services.dnscheck.standalone import Outlook
 
 
@@ -68,8 +70,13 @@ def show_advice_summary(desk: Desk, domain: str, advice: MailAdvice) -> None:
 def show_asked(desk: Desk, asked: tuple[Asked, ...]) -> None:
     """Print whom a look has asked, and what came back."""
     if asked:
-        rows = [(f"{one.name} {one.type}", f"{one.server} {one.address}".strip(), one.answer) for one in asked]
-        desk.console.print(table(desk, ("asked", "server", "answer"), rows))
+        desk.console.print(asked_table(desk, asked))
+
+
+def asked_table(desk: Desk, asked: tuple[Asked, ...]) -> "Table":
+    """Return whom a look has asked, and what came back, as a table."""
+    rows = [(one.name, one.type, f"{one.server} {one.address}".strip(), one.answer) for one in asked]
+    return table(desk, ("asked", "type", "server", "answer"), rows)
 
 
 def show_outlook(desk: Desk, outlook: "Outlook", *, evidence: bool) -> None:

@@ -16,6 +16,7 @@ from contracts.domain_v1 import AskDomain, DomainView
 from services.cli.desk import Desk
 from services.cli.running import REFUSED, run
 from services.cli.terminal import duration, local_time, sheet, table
+from services.cli.views_dns import asked_table
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -178,6 +179,5 @@ def _drawn(desk: Desk, state: Watch) -> "Group":
         Text(coming, style="dim"),
     ]
     if latest.asked:
-        rows = [(one.name, f"{one.server} {one.address}".strip(), one.answer) for one in latest.asked]
-        parts.insert(2, table(desk, ("asked", "server", "answer"), rows))
+        parts.insert(2, asked_table(desk, latest.asked))
     return Group(*parts)

@@ -5,14 +5,17 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from contracts.ids import uuid7
 from deploy.devstack.nats import NatsServer
+from services.cli import app
 from services.cli.desk import address_in, hoist
 from services.cli.terminal import money, size
 from services.cli.texts import SENTENCES, WORDS
@@ -66,24 +69,15 @@ async def test_help_names_commands_and_exit_codes() -> None:
         assert word in shown.out
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "account",
-        "package",
-        "plan",
-        "domain",
-        "mailbox",
-        "mailbox alias",
-        "group",
-        "features",
-        "request",
-        "bus",
-        "events",
-        "demo-dns",
-        "",
-    ],
-)
+def groups(command: Any, *path: str) -> Iterator[str]:
+    """Every command that has commands of its own, as it is typed."""
+    yield " ".join(path)
+    for name, part in command.commands.items():
+        if hasattr(part, "commands"):
+            yield from groups(part, *path, name)
+
+
+@pytest.mark.parametrize("command", list(groups(typer.main.get_command(app))))
 async def test_every_group_has_help(command: str) -> None:
     """On 80 columns, with no command's purpose cut short."""
     shown = await run(*command.split(), "--help", COLUMNS="80")
