@@ -44,8 +44,8 @@ FILL = f"""
         ARRAY(SELECT 'spam' || s || '@sender.example' FROM generate_series(0, <blocked> - 1) AS s), now(), now(), 1
     FROM generate_series(1, {MAILBOXES}) AS n
     JOIN mailbox.domain AS d ON d.domain = 'd' || n % {DOMAINS} + 1 || '.example';
-    INSERT INTO mailbox.address (address, mailbox, account)
-        SELECT m.address, m.address, m.account FROM mailbox.mailbox AS m;
+    INSERT INTO mailbox.address (address, mailbox, account, since)
+        SELECT m.address, m.address, m.account, now() FROM mailbox.mailbox AS m;
     ANALYZE;
     CREATE ROLE bench LOGIN PASSWORD 'bench' IN ROLE mta_reader"""
 

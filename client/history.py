@@ -96,7 +96,7 @@ async def find_fact(
     connection: Connection, account: str, route: Route, request_id: UUID, at: datetime
 ) -> Envelope[Any] | None:
     """Look through the stream for the event that states a request's outcome. None when it cannot be had any more."""
-    reader = Reader(connection, [f"evt.{account}.{route.outcome}.*"], at - CLOCKS_APART)
+    reader = Reader(connection, [f"evt.{account}.{fact}.*" for fact in route.outcomes], at - CLOCKS_APART)
     try:
         while True:
             for message in await reader.batch():

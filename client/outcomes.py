@@ -115,7 +115,7 @@ def judge(route: Route, answer: RequestAnswer) -> Done | Declined | Stuck | None
 
 
 def _is_outcome(route: Route, said: str | None) -> bool:
-    return said is not None and (said == route.outcome or said.startswith(f"{route.outcome}.v"))
+    return said is not None and any(said == fact or said.startswith(f"{fact}.v") for fact in route.outcomes)
 
 
 def _told(answer: RequestAnswer) -> str:

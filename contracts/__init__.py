@@ -5,13 +5,15 @@ for IDNA 2008 names; it opens no connection and reads no clock.
 
     envelope   the CloudEvents 1.0 JSON form of requests, hand-overs and facts; questions and answers are bare JSON
     values     account id, domain name, mail address, cents, bytes, password hash
+    password_policy
+               which password hashes are strong enough
     ids        UUIDv7 for requests, UUIDv5 for what follows from them
     refusals   code, findings and text in two languages
     codes      every refusal code with its sentences
     registry   which message belongs to which subject
     routes     which worker handles a request, in which order, and which fact ends it
     billing_v1, domain_v1, dnscheck_v1, mailbox_v1
-               the messages, by owner and version
+               the messages, by owner and version; invoicing_v1 are further ones of billing, forwarding_v1 of mailbox
 
 What is published of them is generated and committed:
 

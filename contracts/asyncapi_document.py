@@ -200,7 +200,7 @@ def _request(shape: Shape, route: Route) -> Document:
         },
         "x-route": {
             "stations": list(route.stations),
-            "outcome": _versioned(route.outcome),
+            "outcomes": [_versioned(fact) for fact in route.outcomes],
             "settled_by": route.settled_by,
             "caller": route.caller,
         },
@@ -220,12 +220,13 @@ def _way(route: Route) -> str:
     way = " -> ".join(route.stations)
     who = "Operators only. " if route.caller == "operator" else ""
     settled = f" {route.settled_by} then books the outcome." if route.settled_by else ""
-    return f"{who}Way: {way}. Ends in {_versioned(route.outcome)}, or request-refused by a station.{settled}"
+    ends = ", or ".join(map(_versioned, route.outcomes))
+    return f"{who}Way: {way}. Ends in {ends}, or request-refused by a station.{settled}"
 
 
 def _outcomes(route: Route) -> list[str]:
     stations = dict.fromkeys(route.stations)  # each once, in order
-    return [_versioned(route.outcome), *(_versioned(f"{station}.request-refused") for station in stations)]
+    return [*map(_versioned, route.outcomes), *(_versioned(f"{station}.request-refused") for station in stations)]
 
 
 def _versioned(fact: str) -> str:

@@ -18,6 +18,7 @@ WORDS: dict[str, Sentence] = {
     "active": Sentence("aktiv", "active"),
     "suspended": Sentence("gesperrt", "suspended"),
     "closed": Sentence("geschlossen", "closed"),
+    "deleting": Sentence("zur Löschung vorgemerkt", "about to be deleted"),
     "deleted": Sentence("gelöscht", "deleted"),
     "claimed": Sentence("angemeldet", "claimed"),
     "abandoned": Sentence("ruhend", "abandoned"),
@@ -186,8 +187,10 @@ CODES: dict[str, Sentence] = {
         "{domain} is a special-use name (RFC 6761) and cannot exist on the Internet.",
     ),
     "domain_has_mailboxes": Sentence(
-        "Unter {domain} gibt es noch {mailboxes} Postfächer und {aliases} Aliasse. Nächster Schritt: diese löschen.",
-        "{domain} still has {mailboxes} mailboxes and {aliases} aliases. Next step: delete them.",
+        "Unter {domain} gibt es noch {mailboxes} Postfächer und {aliases} weitere Adressen (Aliasse, Weiterleitungen,"
+        " Catch-all). Nächster Schritt: diese löschen.",
+        "{domain} still has {mailboxes} mailboxes and {aliases} other addresses (aliases, forwardings, catch-all)."
+        " Next step: delete them.",
     ),
     "domain_too_long": Sentence(
         "{domain} ist zu lang: mit dem Namen des TXT-Eintrags davor sind höchstens {limit} Zeichen möglich.",
@@ -221,8 +224,32 @@ CODES: dict[str, Sentence] = {
     ),
     "address_taken": Sentence("Die Adresse {address} ist schon vergeben.", "The address {address} is taken already."),
     "address_quarantined": Sentence(
-        "Die Adresse {address} wurde gelöscht und ist bis {until} gesperrt.",
-        "The address {address} was deleted and is blocked until {until}.",
+        "Die Adresse {address} wurde gelöscht und ist bis {until} gesperrt. Nächster Schritt: eine andere Adresse"
+        " wählen oder danach neu anfragen.",
+        "The address {address} was deleted and is blocked until {until}. Next step: choose another address, or request"
+        " it again after that.",
+    ),
+    "deletion_scheduled": Sentence(
+        "Das Postfach {address} wird schon gelöscht, am {at}. Nächster Schritt: einen Tag nennen, sofort löschen oder"
+        " die Löschung zurücknehmen.",
+        "The mailbox {address} is about to be deleted already, at {at}. Next step: name a day, delete it immediately,"
+        " or undelete it.",
+    ),
+    "deletion_day": Sentence(
+        "Als Tag der Löschung ist {on} nicht möglich, nur {earliest} bis {latest}. Nächster Schritt: einen dieser Tage"
+        " nennen oder sofort löschen.",
+        "{on} is no possible day of the deletion, only {earliest} to {latest}. Next step: name one of these days, or"
+        " delete immediately.",
+    ),
+    "password_hash_too_weak": Sentence(
+        "Das Passwort ist mit {scheme} zu schwach gesichert; verlangt ist mindestens {minimum}. Nächster Schritt: mit"
+        " diesen Kosten neu hashen.",
+        "The password is protected too weakly by {scheme}; at least {minimum} is needed. Next step: hash it again at"
+        " this cost.",
+    ),
+    "password_scheme_not_accepted": Sentence(
+        "Passwörter mit {scheme} werden hier nicht angenommen, nur mit: {accepted}.",
+        "Passwords by {scheme} are not accepted here, only by: {accepted}.",
     ),
     "mailbox_state": Sentence(
         "Das Postfach {address} ist {state}; so geht dieser Auftrag nicht.",
@@ -232,7 +259,22 @@ CODES: dict[str, Sentence] = {
         "Das Postfach {address} hat den Alias {alias} nicht.", "The mailbox {address} has no alias {alias}."
     ),
     "forwarding_loop": Sentence(
-        "Die Weiterleitung von {address} zeigt auf sich selbst.", "The forwarding of {address} points to itself."
+        "E-Mail an {address} käme im Kreis zurück: {chain}. Nächster Schritt: eine dieser Weiterleitungen ändern.",
+        "Mail for {address} would come back in a circle: {chain}. Next step: change one of these forwardings.",
+    ),
+    "forwarding_too_wide": Sentence(
+        "Die Weiterleitungen, die von {address} ausgehen, führen über mehr als {limit} Adressen des Kontos; ob eine im"
+        " Kreis führt, wird so weit nicht geprüft. Nächster Schritt: weniger Stationen.",
+        "The forwardings that begin at {address} lead over more than {limit} addresses of the account, farther than"
+        " circles are looked for. Next step: fewer stations.",
+    ),
+    "forward_only_unknown": Sentence(
+        "{address} ist in diesem Konto keine Adresse, die nur weiterleitet.",
+        "{address} is no address of this account that only forwards.",
+    ),
+    "catch_all_unknown": Sentence(
+        "Die Domain {domain} hat in diesem Konto kein Catch-all-Postfach.",
+        "The domain {domain} has no catch-all mailbox in this account.",
     ),
     "lists_too_long": Sentence(
         "Aliasse, Weiterleitungen und gesperrte Absender von {address} wären zusammen {bytes} Byte lang, erlaubt sind"

@@ -1,9 +1,10 @@
 """Messages of mailbox, version 1: mailboxes, aliases, forwardings, features, blocked senders, groups."""
 
-from typing import Annotated, Literal
+from datetime import date
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StrictBool
+from pydantic import AwareDatetime, Field, StrictBool, model_validator
 
 from contracts.base import Fact, Part, Request
 from contracts.refusals import Refusal
@@ -23,7 +24,7 @@ from contracts.values import (
     SenderPattern,
 )
 
-MailboxState = Literal["active", "suspended", "deleted"]
+MailboxState = Literal["active", "suspended", "deleting", "deleted"]
 FeatureOrigin = Literal["mailbox", "domain", "default"]
 Addresses = Annotated[tuple[MailAddress, ...], Field(min_length=1, max_length=1000)]
 
@@ -56,6 +57,7 @@ class MailboxView(Part):
     features: FeatureState
     blocked_senders: tuple[str, ...]
     created_at: AwareDatetime
+    deletes_at: AwareDatetime | None = Field(default=None, description="while deleting: gone from then on")
     deleted_at: AwareDatetime | None = None
     revision: int
 
@@ -160,7 +162,25 @@ class ReactivateMailbox(Request):
 
 
 class DeleteMailbox(Request):
-    """Delete a mailbox with its aliases and forwardings; the address is blocked for 30 days (R26)."""
+    """Delete a mailbox with all that belongs to it, after a grace unless a day is named or none is wanted (R26).
+
+    Until then it is as if suspended, keeps everything, and can be had back. Then its addresses are in quarantine.
+    Again with a day, or at once, it moves the day.
+    """
+
+    address: MailAddress
+    on: date | None = Field(default=None, description="gone from the beginning of this day on, in Europe/Berlin")
+    immediately: StrictBool = False
+
+    @model_validator(mode="after")
+    def _at_one_time(self) -> Self:
+        if self.immediately and self.on is not None:
+            raise ValueError("name a day or ask for immediately, not both")
+        return self
+
+
+class UndeleteMailbox(Request):
+    """Have a mailbox back that is to be deleted, as it was before."""
 
     address: MailAddress
 
@@ -259,6 +279,18 @@ class MailboxReactivated(Fact):
     mailbox: MailboxView
 
 
+class MailboxDeletionScheduled(Fact):
+    """The mailbox will be deleted at `deletes_at`; until then it takes and gives nothing."""
+
+    mailbox: MailboxView
+
+
+class MailboxUndeleted(Fact):
+    """The mailbox will not be deleted; it is as it was before."""
+
+    mailbox: MailboxView
+
+
 class MailboxDeleted(Fact):
     """The mailbox, its aliases and forwardings are gone."""
 
@@ -296,7 +328,7 @@ class DomainOccupied(Fact):
     domain: DomainName
     domain_id: UUID
     mailboxes: int
-    aliases: int
+    aliases: int = Field(description="with addresses that only forward, and the catch-all")
 
 
 # --- questions and answers --------------------------------------------------------------------------------------

@@ -71,5 +71,7 @@ def _word(name: str, value: Detail) -> Sentence:
     text = str(value)
     if name in KINDS and text in WORDS:
         return WORDS[text]
+    if name == "chain":
+        text = " → ".join(address_for_people(address) for address in text.split(" → "))
     shown = address_for_people(text) if name in NAMES else text
     return Sentence(shown, shown)

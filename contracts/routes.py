@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from contracts import billing_v1 as billing
 from contracts import domain_v1 as domain
+from contracts import forwarding_v1 as forwarding
 from contracts import invoicing_v1 as invoicing
 from contracts import mailbox_v1 as mailbox
 from contracts.messages import REGISTRY
@@ -28,11 +29,17 @@ class Route:
     outcome: str  # `<owner>.<fact>`, version apart
     settled_by: str | None = None  # hears the outcome and books it; the requester does not wait for that
     caller: Caller = "customer"
+    or_outcome: str | None = None  # where the request says which of two facts it wants
 
     @property
     def message(self) -> Message:
         """Return the message that a publisher sends."""
         return REGISTRY.of(self.request)
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Return the facts that end it well: one of them, once."""
+        return (self.outcome,) if self.or_outcome is None else (self.outcome, self.or_outcome)
 
 
 ROUTES: tuple[Route, ...] = (
@@ -58,6 +65,12 @@ ROUTES: tuple[Route, ...] = (
     Route(mailbox.ChangePlan, ("billing", "mailbox"), "mailbox.plan-changed", settled_by="billing"),
     Route(mailbox.SetForwardings, ("billing", "mailbox"), "mailbox.forwardings-set", settled_by="billing"),
     Route(mailbox.CreateGroup, ("billing", "mailbox"), "mailbox.group-created", settled_by="billing"),
+    Route(
+        forwarding.SetForwardOnly, ("domain", "billing", "mailbox"), "mailbox.forward-only-set", settled_by="billing"
+    ),
+    Route(forwarding.DeleteForwardOnly, ("mailbox",), "mailbox.forward-only-deleted", settled_by="billing"),
+    Route(forwarding.SetCatchAll, ("domain", "billing", "mailbox"), "mailbox.catch-all-set", settled_by="billing"),
+    Route(forwarding.RemoveCatchAll, ("mailbox",), "mailbox.catch-all-removed", settled_by="billing"),
     Route(mailbox.RenamePerson, ("mailbox",), "mailbox.person-renamed"),
     Route(mailbox.SetMailboxPassword, ("mailbox",), "mailbox.mailbox-password-set"),
     Route(mailbox.SetMailboxFeatures, ("mailbox",), "mailbox.features-set"),
@@ -66,7 +79,14 @@ ROUTES: tuple[Route, ...] = (
     Route(mailbox.UnblockSenders, ("mailbox",), "mailbox.blocked-senders-changed"),
     Route(mailbox.SuspendMailbox, ("mailbox",), "mailbox.mailbox-suspended"),
     Route(mailbox.ReactivateMailbox, ("mailbox",), "mailbox.mailbox-reactivated"),
-    Route(mailbox.DeleteMailbox, ("mailbox",), "mailbox.mailbox-deleted", settled_by="billing"),
+    Route(
+        mailbox.DeleteMailbox,
+        ("mailbox",),
+        "mailbox.mailbox-deleted",
+        settled_by="billing",
+        or_outcome="mailbox.mailbox-deletion-scheduled",
+    ),
+    Route(mailbox.UndeleteMailbox, ("mailbox",), "mailbox.mailbox-undeleted"),
     Route(mailbox.SetGroupMembers, ("mailbox",), "mailbox.group-members-set"),
     Route(mailbox.DeleteGroup, ("mailbox",), "mailbox.group-deleted", settled_by="billing"),
 )
@@ -89,6 +109,10 @@ def route_of_type(message_type: str) -> Route | None:
 HEARD: dict[str, tuple[str, ...]] = {
     "billing": (
         "mailbox.aliases-changed.v1",
+        "mailbox.catch-all-removed.v1",
+        "mailbox.catch-all-set.v1",
+        "mailbox.forward-only-deleted.v1",
+        "mailbox.forward-only-set.v1",
         "mailbox.forwardings-set.v1",
         "mailbox.group-created.v1",
         "mailbox.group-deleted.v1",
@@ -111,7 +135,7 @@ HEARD: dict[str, tuple[str, ...]] = {
     "dnscheck": (),
 }
 
-OUTCOMES = frozenset(route.outcome for route in ROUTES)
+OUTCOMES = frozenset(outcome for route in ROUTES for outcome in route.outcomes)
 _REQUEST_TYPES = {route.message.name: route.message.type for route in ROUTES}
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from contracts import billing_v1 as billing
 from contracts import dnscheck_v1 as dnscheck
 from contracts import domain_v1 as domain
+from contracts import forwarding_v1 as forwarding
 from contracts import mailbox_v1 as mailbox
 from contracts.base import Text
 from contracts.refusals import Refusal, refuse
@@ -18,6 +19,7 @@ ANNA, BERND = f"anna@{DOMAIN}", f"bernd@{DOMAIN}"
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 EARLIER = datetime(2026, 3, 1, 16, 40, 12, 345000, tzinfo=UTC)
 LATER = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+GONE_ON, GONE_AT = date(2026, 4, 1), datetime(2026, 3, 31, 22, tzinfo=UTC)  # the day begins in Berlin
 ANSWER_BY = datetime(2026, 3, 5, 9, 15, tzinfo=UTC)
 REQUEST = UUID("0195562b-9d20-7c3e-8a41-5b6f0c7d8e9f")
 CAUSE = UUID("5d7c1f0e-58c2-5f6b-9a53-0f4be16b7c2d")
@@ -285,11 +287,21 @@ def a_mailbox(
         features=features,
         blocked_senders=blocked_senders,
         created_at=EARLIER,
+        deletes_at=GONE_AT if state == "deleting" else None,
         deleted_at=AT if state == "deleted" else None,
         revision=revision,
     )
 
 
+FORWARD_ONLY = forwarding.ForwardOnlyView(
+    account=ACCOUNT,
+    address=f"info@{DOMAIN}",
+    domain=DOMAIN,
+    targets=(ANNA, "info@example.org"),
+    created_at=EARLIER,
+    revision=1,
+)
+CATCH_ALL = forwarding.CatchAllView(account=ACCOUNT, domain=DOMAIN, mailbox=ANNA, revision=1)
 MAILXL = OFFICE.model_copy(
     update={"plan": "mailxl", "price_cents": 250, "mail_bytes": 5 * GIGABYTE, "cloud_bytes": 100 * MEGABYTE}
 )

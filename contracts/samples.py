@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from contracts import billing_v1 as billing
 from contracts import dnscheck_v1 as dnscheck
 from contracts import domain_v1 as domain
+from contracts import forwarding_v1 as forwarding
 from contracts import invoicing_v1 as invoicing
 from contracts import mailbox_v1 as mailbox
 from contracts import sample_invoices as bills
@@ -30,6 +31,9 @@ _FEATURES = domain.SetDomainFeatures(domains=(DOMAIN, UMLAUT_DOMAIN), features=(
 _DOMAIN_IDS = {DOMAIN: DOMAIN_ID, UMLAUT_DOMAIN: of.UMLAUT_DOMAIN_ID}
 _ALIAS_HOLDERS = tuple(f"alias_forward/{alias}" for alias in _ALIASES.aliases)
 _FORWARD_HOLDER = f"alias_forward/{ANNA}>anna@example.org"
+
+_FORWARD_ONLY = forwarding.SetForwardOnly(address=f"info@{DOMAIN}", targets=(ANNA, "info@example.org"))
+_CATCH_ALL = forwarding.SetCatchAll(domain=DOMAIN, mailbox=ANNA)
 
 REQUESTS: dict[str, BaseModel] = {
     "billing.open-account.v1": billing.OpenAccount(
@@ -70,6 +74,10 @@ REQUESTS: dict[str, BaseModel] = {
     "domain.decide-transfer.v1": domain.DecideTransfer(domain=DOMAIN, to="claimant", claimant="suedwind"),
     "domain.create-mailbox.v1": _CREATE,
     "domain.add-aliases.v1": _ALIASES,
+    "domain.set-forward-only.v1": _FORWARD_ONLY,
+    "domain.set-catch-all.v1": _CATCH_ALL,
+    "mailbox.delete-forward-only.v1": forwarding.DeleteForwardOnly(address=_FORWARD_ONLY.address),
+    "mailbox.remove-catch-all.v1": forwarding.RemoveCatchAll(domain=UMLAUT_DOMAIN),
     "mailbox.rename-person.v1": mailbox.RenamePerson(address=ANNA, first_name="Anna", last_name="Größmann"),
     "mailbox.set-mailbox-password.v1": mailbox.SetMailboxPassword(address=ANNA, password_hash=PASSWORD_HASH),
     "mailbox.set-mailbox-features.v1": mailbox.SetMailboxFeatures(addresses=(ANNA, BERND), features=("blacklist",)),
@@ -78,7 +86,8 @@ REQUESTS: dict[str, BaseModel] = {
     "mailbox.unblock-senders.v1": mailbox.UnblockSenders(address=ANNA, senders=BLOCKED[:1]),
     "mailbox.suspend-mailbox.v1": mailbox.SuspendMailbox(address=ANNA),
     "mailbox.reactivate-mailbox.v1": mailbox.ReactivateMailbox(address=ANNA),
-    "mailbox.delete-mailbox.v1": mailbox.DeleteMailbox(address=ANNA),
+    "mailbox.delete-mailbox.v1": mailbox.DeleteMailbox(address=ANNA, on=of.GONE_ON),
+    "mailbox.undelete-mailbox.v1": mailbox.UndeleteMailbox(address=ANNA),
     "mailbox.set-group-members.v1": mailbox.SetGroupMembers(name="Törn-Planung", members=(ANNA,)),
     "mailbox.delete-group.v1": mailbox.DeleteGroup(name="Törn-Planung"),
 }
@@ -99,6 +108,14 @@ HAND_OVERS: dict[str, BaseModel] = {
     ),
     "mailbox.set-forwardings.v1": billing.ReservedForwardings(
         request=_FORWARD, reservation=of.reservation(_FORWARD_HOLDER)
+    ),
+    "billing.set-forward-only.v1": forwarding.AdmittedForwardOnly(request=_FORWARD_ONLY, domain_id=DOMAIN_ID),
+    "billing.set-catch-all.v1": forwarding.AdmittedCatchAll(request=_CATCH_ALL, domain_id=DOMAIN_ID),
+    "mailbox.set-forward-only.v1": forwarding.ReservedForwardOnly(
+        request=_FORWARD_ONLY, domain_id=DOMAIN_ID, reservation=of.reservation(f"forward-only/{_FORWARD_ONLY.address}")
+    ),
+    "mailbox.set-catch-all.v1": forwarding.ReservedCatchAll(
+        request=_CATCH_ALL, domain_id=DOMAIN_ID, reservation=of.reservation(f"catch-all/{DOMAIN}")
     ),
     "mailbox.create-group.v1": billing.ReservedGroup(request=_GROUP, reservation=of.reservation("group/Törn-Planung")),
     "mailbox.set-domain-features.v1": domain.AdmittedDomainFeatures(
@@ -214,6 +231,10 @@ DOMAIN_FACTS: dict[str, BaseModel] = {
     "domain.mx-changed.v1": domain.MxChanged(domain=_ACTIVE, previous="foreign"),
     "domain.mailbox-admitted.v1": domain.MailboxAdmitted(request_id=REQUEST, address=ANNA, domain_id=DOMAIN_ID),
     "domain.aliases-admitted.v1": domain.AliasesAdmitted(request_id=REQUEST, address=ANNA, aliases=_ALIASES.aliases),
+    "domain.forward-only-admitted.v1": forwarding.ForwardOnlyAdmitted(
+        request_id=REQUEST, address=_FORWARD_ONLY.address, domain_id=DOMAIN_ID
+    ),
+    "domain.catch-all-admitted.v1": forwarding.CatchAllAdmitted(request_id=REQUEST, domain=DOMAIN, domain_id=DOMAIN_ID),
     "dnscheck.txt-checked.v1": dnscheck.TxtChecked(
         domain_id=DOMAIN_ID, domain=DOMAIN, requests=(REQUEST,), attempt=of.SEEN
     ),
@@ -240,7 +261,17 @@ MAILBOX_FACTS: dict[str, BaseModel] = {
     "mailbox.blocked-senders-changed.v1": mailbox.BlockedSendersChanged(mailbox=of.a_mailbox(blocked_senders=BLOCKED)),
     "mailbox.mailbox-suspended.v1": mailbox.MailboxSuspended(mailbox=of.a_mailbox(state="suspended")),
     "mailbox.mailbox-reactivated.v1": mailbox.MailboxReactivated(mailbox=of.a_mailbox()),
+    "mailbox.mailbox-deletion-scheduled.v1": mailbox.MailboxDeletionScheduled(mailbox=of.a_mailbox(state="deleting")),
+    "mailbox.mailbox-undeleted.v1": mailbox.MailboxUndeleted(mailbox=of.a_mailbox()),
     "mailbox.mailbox-deleted.v1": mailbox.MailboxDeleted(mailbox=of.a_mailbox(state="deleted")),
+    "mailbox.forward-only-set.v1": forwarding.ForwardOnlySet(forward_only=of.FORWARD_ONLY),
+    "mailbox.forward-only-deleted.v1": forwarding.ForwardOnlyDeleted(
+        forward_only=of.FORWARD_ONLY.model_copy(update={"targets": (), "deleted_at": of.AT, "revision": 2})
+    ),
+    "mailbox.catch-all-set.v1": forwarding.CatchAllSet(catch_all=of.CATCH_ALL),
+    "mailbox.catch-all-removed.v1": forwarding.CatchAllRemoved(
+        catch_all=of.CATCH_ALL.model_copy(update={"mailbox": None, "revision": 2})
+    ),
     "mailbox.group-created.v1": mailbox.GroupCreated(group=of.a_group(ANNA, BERND)),
     "mailbox.group-members-set.v1": mailbox.GroupMembersSet(group=of.a_group(ANNA, revision=2)),
     "mailbox.group-deleted.v1": mailbox.GroupDeleted(group=of.a_group(revision=3)),
@@ -264,6 +295,8 @@ QUESTIONS: Mapping[str, BaseModel] = {
     "mailbox.mailboxes.v1": mailbox.AskMailboxes(domain=DOMAIN, after=ANNA, limit=50),
     "mailbox.features.v1": mailbox.AskFeatures(domains=(DOMAIN,), addresses=(ANNA,)),
     "mailbox.groups.v1": mailbox.AskGroups(after="Törn-Planung", limit=10),
+    "mailbox.forward-only.v1": forwarding.AskForwardOnly(after=ANNA, limit=10),
+    "mailbox.catch-alls.v1": forwarding.AskCatchAlls(after=DOMAIN, limit=10),
 } | {f"{service}.request.v1": AskRequest(request_id=REQUEST) for service in SERVICES}
 
 ANSWERS: Mapping[str, BaseModel] = {
@@ -298,6 +331,8 @@ ANSWERS: Mapping[str, BaseModel] = {
     "mailbox.mailboxes-answer.v1": mailbox.MailboxesAnswer(mailboxes=(of.a_mailbox(),), next=None),
     "mailbox.features-answer.v1": mailbox.FeaturesAnswer(targets=_TARGETS),
     "mailbox.groups-answer.v1": mailbox.GroupsAnswer(groups=(of.a_group(ANNA),), next=None),
+    "mailbox.forward-only-answer.v1": forwarding.ForwardOnlyAnswer(addresses=(of.FORWARD_ONLY,), next=None),
+    "mailbox.catch-alls-answer.v1": forwarding.CatchAllsAnswer(catch_alls=(of.CATCH_ALL,), next=DOMAIN),
 } | {
     f"{service}.request-answer.v1": RequestAnswer(
         service=service,

@@ -4,7 +4,7 @@ Owns
     account     who the customer is, its package and its prices
     capacity    one counter with its cap per account and resource: `mailbox`, `alias_forward`, `group`, `plan.<code>`
     holding     one thing that takes room: `mailbox/<address>`, `alias/<address>`, `forwarding/<address>`,
-                `group/<name>`
+                `forward-only/<address>`, `catch-all/<domain>`, `group/<name>`
     ledger      every movement of a holding and every state of an account's terms, append-only
     invoice     what a month cost, final; settlement: what became of an account's month; run: all accounts' months
     file        an invoice as XML and as PDF, rendered once
@@ -14,12 +14,14 @@ Hears, as orders
     change-package
     invoice-part                          from billing itself: a part of a run, to the lane of its partition
     claim-domain                          first station: may this account claim? then on to domain
-    create-mailbox, add-aliases           from domain: price and reserve, then on to mailbox
+    create-mailbox, add-aliases, set-forward-only, set-catch-all
+                                          from domain: price and reserve, then on to mailbox
     change-plan, set-forwardings, create-group
                                           first station: price and reserve, then on to mailbox
 
 Hears, as facts of mailbox
-    mailbox-created, plan-changed, mailbox-deleted, aliases-changed, forwardings-set, group-created, group-deleted,
+    mailbox-created, plan-changed, mailbox-deleted, aliases-changed, forwardings-set, forward-only-set,
+    forward-only-deleted, catch-all-set, catch-all-removed, group-created, group-deleted,
     request-refused: what was reserved is in use now, or free again
 
 Says
@@ -41,7 +43,7 @@ Where to read
     rendering/            an invoice as EN 16931 XML, as PDF/A-3 and as CSV
     render.py             the process beside the worker that writes these files
     views.py              aggregates as the contracts show them
-    handlers.py, handlers_invoices.py
+    handlers.py, handlers_forwarding.py, handlers_invoices.py
                           message -> rows, rule, fate
     queries.py            answers
     store.py, store_ledger.py, store_invoices.py, store_files.py, store_check.py

@@ -8,12 +8,12 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.invoicing_v1 import Party, PayTo
-from services.billing import handlers_invoices, pricing, queries, store_invoices
+from services.billing import handlers_forwarding, handlers_invoices, pricing, queries, store_invoices
 from services.billing.charging.invoice import Seller
 from services.billing.charging.months import month
 from services.billing.handlers import HOUSE, service
 
-__all__ = ["BillingSettings", "handlers_invoices", "queries", "service"]
+__all__ = ["BillingSettings", "handlers_forwarding", "handlers_invoices", "queries", "service"]
 
 
 class BillingSettings(BaseSettings):

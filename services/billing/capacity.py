@@ -19,7 +19,14 @@ from contracts.refusals import Finding, Refusal, finding, refusal
 
 MAILBOX, ALIAS_FORWARD, GROUP, PLAN = "mailbox", "alias_forward", "group", "plan."
 RESOURCES = (MAILBOX, ALIAS_FORWARD, GROUP)
-RESOURCE_OF = {"mailbox": MAILBOX, "alias": ALIAS_FORWARD, "forwarding": ALIAS_FORWARD, "group": GROUP}
+RESOURCE_OF = {
+    "mailbox": MAILBOX,
+    "alias": ALIAS_FORWARD,
+    "forwarding": ALIAS_FORWARD,
+    "forward-only": ALIAS_FORWARD,
+    "catch-all": ALIAS_FORWARD,
+    "group": GROUP,
+}
 MEMORY = timedelta(days=90)  # as long as the event stream can bring an old fact about a thing that is gone
 
 
@@ -117,7 +124,7 @@ NOTHING = Holding()
 
 
 def holder_of(kind: str, thing: str) -> str:
-    """Name a holding: `mailbox`, `alias`, `forwarding` or `group`, and the address or name."""
+    """Name a holding: a kind of RESOURCE_OF, and the address, domain or name."""
     return f"{kind}/{thing}"
 
 

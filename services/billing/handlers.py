@@ -212,7 +212,7 @@ def add_aliases(message: Received[AdmittedAliases], book: Book, moment: Moment) 
     request = message.data.request
     added = len(set(request.aliases))
     order = partial(ReservedAliases, request=request, domain_ids=message.data.domain_ids)
-    return _unpriced(message, book, moment, "alias", request.address, lambda holding: holding.held + added, order)
+    return unpriced(message, book, moment, "alias", request.address, lambda holding: holding.held + added, order)
 
 
 @service.command(SetForwardings, keys=lambda m: wanted(m, holder_of("forwarding", m.data.address)))
@@ -221,20 +221,21 @@ def set_forwardings(message: Received[SetForwardings], book: Book, moment: Momen
     request = message.data
     number = len(set(request.targets))
     order = partial(ReservedForwardings, request=request)
-    return _unpriced(message, book, moment, "forwarding", request.address, lambda _: number, order)
+    return unpriced(message, book, moment, "forwarding", request.address, lambda _: number, order)
 
 
 @service.command(CreateGroup, keys=lambda m: wanted(m, holder_of("group", m.data.name)))
 def create_group(message: Received[CreateGroup], book: Book, moment: Moment) -> Fate:
     """Reserve room for a group (R24)."""
     request = message.data
-    return _unpriced(message, book, moment, "group", request.name, lambda _: 1, partial(ReservedGroup, request=request))
+    return unpriced(message, book, moment, "group", request.name, lambda _: 1, partial(ReservedGroup, request=request))
 
 
-def _unpriced(
+def unpriced(
     message: Received[Any], book: Book, moment: Moment, kind: str, thing: str, quantity: Callable[[Holding], int],
     order: Callable[..., HandOver],
 ) -> Fate:  # fmt: skip
+    """Reserve room for something that has no price of its own, and hand the request on."""
     account = _admitted(message, book)
     if isinstance(account, Refusal):
         return Refused(account)
@@ -293,9 +294,14 @@ def _of_deleted(message: Received[MailboxDeleted]) -> list[Wanted]:
 
 @service.event(MailboxDeleted, keys=_of_deleted)
 def mailbox_deleted(message: Received[MailboxDeleted], book: Book, moment: Moment) -> Fate:
-    """Free what the mailbox, its aliases and its forwardings took."""
+    """Free what the mailbox, its aliases and its forwardings took.
+
+    Gone is when it was to be gone: nobody pays for a worker that was late to delete.
+    """
     mailbox = message.data.mailbox
-    return booking.free(message, book, _holders_of_mailbox(mailbox), _mailbox_news(message, mailbox, 0))
+    gone_at = min(mailbox.deleted_at or message.time, message.time)
+    news = News(0, mailbox.revision, gone_at, since=mailbox.created_at)
+    return booking.free(message, book, _holders_of_mailbox(mailbox), news)
 
 
 def _mailbox_news(message: Received[Any], mailbox: MailboxView, quantity: int) -> News:

@@ -347,7 +347,7 @@ def _cause(item: Item) -> Cause:
 def _outcomes(cause: Cause, say: Say) -> Collection[str]:
     """Return the facts that end the request: its route's own; any, for one that waited for another's message."""
     route = None if say.request_id else route_of_type(request_type(cause.type))
-    return OUTCOMES if route is None else (route.outcome,)
+    return OUTCOMES if route is None else route.outcomes
 
 
 def _fate_of_unreadable(message: Unreadable) -> Fate:

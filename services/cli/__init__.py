@@ -6,7 +6,7 @@
     views       how accounts, domains, mailboxes and outcomes look; views_dns: looks at the DNS
     terminal    tables, money, sizes, passwords
     bills       how invoices look
-    accounts, invoices, domains, watching, mailboxes, groups, requests, events, stack, dns, demodns
+    accounts, invoices, domains, watching, mailboxes, forwarding, groups, requests, events, stack, dns, demodns
                 the commands; dns alone looks for itself, by dnscheck's own eyes, and needs no bus
 
 Everything slow (contracts, NATS, rich) is imported inside the commands, so that help and completion stay quick.
@@ -18,7 +18,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from services.cli import accounts, demodns, dns, domains, events, groups, invoices, mailboxes, requests, stack
+from services.cli import (
+    accounts,
+    demodns,
+    dns,
+    domains,
+    events,
+    forwarding,
+    groups,
+    invoices,
+    mailboxes,
+    requests,
+    stack,
+)
 from services.cli.desk import Desk, hoist
 
 HELP = """Provision business mail: accounts, domains proven by DNS, mailboxes.
@@ -41,7 +53,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (accounts, invoices, domains, mailboxes, groups, dns, requests, events, stack, demodns):
+for group in (accounts, invoices, domains, mailboxes, forwarding, groups, dns, requests, events, stack, demodns):
     group.register(app)
 
 

@@ -196,13 +196,30 @@ def reactivate(ctx: typer.Context, address: Address) -> None:
 
 @mailbox_app.command("delete")
 def delete(
-    ctx: typer.Context, address: Address, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+    ctx: typer.Context,
+    address: Address,
+    on: Annotated[str | None, typer.Option("--on", help="Gone from this day on (YYYY-MM-DD).")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Gone at once; it cannot be had back.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a mailbox, its aliases and forwardings. For 30 days no other account may use the addresses."""
+    """Delete a mailbox, its aliases and forwardings.
+
+    It is gone on the day named, at once, or else after the house's grace. Until then it is locked and can be had back;
+    afterwards no other account may use its addresses for a while.
+    """
     from contracts.mailbox_v1 import DeleteMailbox
 
     confirm(desk_of(ctx), address, yes=yes)
-    order(ctx, lambda: DeleteMailbox(address=address))
+    day: Any = on  # the contract knows what a day looks like
+    order(ctx, lambda: DeleteMailbox(address=address, on=day, immediately=now))
+
+
+@mailbox_app.command("undelete")
+def undelete(ctx: typer.Context, address: Address) -> None:
+    """Have a mailbox back that is to be deleted, as it was before."""
+    from contracts.mailbox_v1 import UndeleteMailbox
+
+    order(ctx, lambda: UndeleteMailbox(address=address))
 
 
 @features_app.command("show")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from contracts.billing_v1 import AccountView, Capacity, MasterData, UsageAnswer
 from contracts.dnscheck_v1 import MxAttempt
 from contracts.domain_v1 import DomainView, TxtRecord
+from contracts.forwarding_v1 import CatchAllView, ForwardOnlyView
 from contracts.invoicing_v1 import Invoice, RunCounts
 from contracts.mailbox_v1 import GroupView, MailboxView, TargetFeatures
 from contracts.values import address_for_people
@@ -40,6 +41,10 @@ def show_fact(desk: Desk, fact: "Fact") -> None:
                 show_mailbox(desk, part)
             case GroupView():
                 show_groups(desk, [part])
+            case ForwardOnlyView():
+                show_forward_only(desk, [part])
+            case CatchAllView():
+                show_catch_alls(desk, [part])
             case Invoice():
                 bills.show_invoice(desk, part)
             case RunCounts():
@@ -174,6 +179,7 @@ def show_mailbox(desk: Desk, mailbox: MailboxView) -> None:
         ("features", f"{', '.join(mailbox.features.on) or '–'} ({mailbox.features.origin})"),
         ("blocked", _people(mailbox.blocked_senders)),
         ("created", local_time(mailbox.created_at)),
+        ("deletes", local_time(mailbox.deletes_at) if mailbox.deletes_at else ""),
     ]
     desk.console.print(sheet(desk, lines))
 
@@ -209,6 +215,21 @@ def show_domains(desk: Desk, domains: list[DomainView]) -> None:
 def show_groups(desk: Desk, groups: list[GroupView]) -> None:
     """Print groups with their members."""
     desk.console.print(table(desk, ("group", "members"), [(one.name, _people(one.members)) for one in groups]))
+
+
+def show_forward_only(desk: Desk, addresses: list[ForwardOnlyView]) -> None:
+    """Print addresses that only forward, one a line."""
+    rows = [(address_for_people(one.address), _people(one.targets) or desk.word("none")) for one in addresses]
+    desk.console.print(table(desk, ("address", "forwardings"), rows))
+
+
+def show_catch_alls(desk: Desk, catch_alls: list[CatchAllView]) -> None:
+    """Print catch-alls, one a line."""
+    rows = [
+        (address_for_people(one.domain), address_for_people(one.mailbox) if one.mailbox else desk.word("none"))
+        for one in catch_alls
+    ]
+    desk.console.print(table(desk, ("domain", "catch_all"), rows))
 
 
 def show_targets(desk: Desk, targets: tuple[TargetFeatures, ...]) -> None:

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from pydantic import StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.domain import handlers_transfers
-from services.domain.handlers import CHALLENGE, service
+from contracts.password_policy import PasswordPolicy
+from services.domain import handlers_forwarding, handlers_transfers
+from services.domain.handlers import CHALLENGE, PASSWORDS, service
 
-__all__ = ["DomainSettings", "handlers_transfers", "service"]
+__all__ = ["DomainSettings", "handlers_forwarding", "handlers_transfers", "service"]
 
 
-class DomainSettings(BaseSettings):
+class DomainSettings(BaseSettings, PasswordPolicy):  # pyright: ignore[reportIncompatibleVariableOverride] - a subtype
     """What the environment says to domain alone."""
 
     model_config = SettingsConfigDict(env_prefix="POSTKONTOR_", extra="ignore")
@@ -21,7 +22,9 @@ class DomainSettings(BaseSettings):
 
 async def use_settings(runtime: Any) -> None:
     """Prove new claims at the configured label; open ones keep the label they were told."""
-    CHALLENGE.label = DomainSettings().challenge_label
+    settings = DomainSettings()
+    CHALLENGE.label = settings.challenge_label
+    PASSWORDS.policy = settings
 
 
 service.on_start.append(use_settings)

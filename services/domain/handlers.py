@@ -1,7 +1,7 @@
 """The bus edge of domain: which rows a message needs, which rule decides, what leaves."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +38,7 @@ from contracts.domain_v1 import (
     ValidationFinished,
 )
 from contracts.mailbox_v1 import AddAliases, CreateMailbox
+from contracts.password_policy import PasswordPolicy
 from contracts.refusals import Finding, Refusal, refusal
 from contracts.values import domain_of
 from services.chassis.book import Book, Conn, Wanted
@@ -67,6 +68,21 @@ class Challenge:
 CHALLENGE = Challenge()
 
 
+@dataclass
+class Passwords:
+    """Which hashes are strong enough. The worker sets it likewise."""
+
+    policy: PasswordPolicy = field(default_factory=PasswordPolicy)
+
+    def refused(self, password_hash: str | None) -> Refusal | None:
+        """Say why a hash is not taken, or None (R25)."""
+        weak = self.policy.weakness(password_hash)
+        return refusal(weak) if weak else None
+
+
+PASSWORDS = Passwords()
+
+
 # --- a name of the account's own --------------------------------------------------------------------------------
 
 
@@ -79,7 +95,7 @@ def of_request(message: Received[Any]) -> Iterable[Wanted]:
 def claim_domain(message: Received[AcceptedClaim], book: Book, moment: Moment) -> Fate:
     """Claim a name; the same claim again names the same record again, an abandoned one goes on (R11, R12)."""
     request = message.data.request
-    reason = unclaimable(request.domain, CHALLENGE.label)
+    reason = unclaimable(request.domain, CHALLENGE.label) or PASSWORDS.refused(request.password_hash)
     if reason is not None:
         return Refused(reason)
     name = name_of(book, request.domain)
@@ -134,9 +150,8 @@ def set_domain_password(message: Received[SetDomainPassword], book: Book, moment
     """Set the domain password; it makes a proven domain active (R14)."""
     request = message.data
     name = name_of(book, request.domain)
-    claim = refused_account(message, book) or rules.set_password(
-        name, message.account, request.password_hash, moment.now
-    )
+    refused = refused_account(message, book) or PASSWORDS.refused(request.password_hash)
+    claim = refused or rules.set_password(name, message.account, request.password_hash, moment.now)
     if isinstance(claim, Refusal):
         return Refused(claim)
     after = _keep(book, name, claim)
@@ -185,7 +200,7 @@ def set_domain_features(message: Received[SetDomainFeatures], book: Book, moment
 def create_mailbox(message: Received[CreateMailbox], book: Book, moment: Moment) -> Fate:
     """Let a mailbox pass under an active domain of its account (R20, R21)."""
     request = message.data
-    reason = refused_account(message, book)
+    reason = refused_account(message, book) or PASSWORDS.refused(request.password_hash)
     if reason is not None:
         return Refused(reason)
     domain = domain_of(request.address)

@@ -1,7 +1,56 @@
-"""The mailbox worker, complete. It has no settings of its own and needs nothing at its start."""
+"""Wiring of mailbox: the handlers, and the settings that are its own."""
 
-from services.mailbox import handlers, handlers_features, handlers_groups, queries
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.password_policy import PasswordPolicy
+from services.mailbox import (
+    handlers,
+    handlers_deletion,
+    handlers_features,
+    handlers_forwarding,
+    handlers_groups,
+    queries,
+)
+from services.mailbox.handlers_deletion import LOOK
+from services.mailbox.terms import TERMS
 
 service = handlers.service
 
-__all__ = ["handlers_features", "handlers_groups", "queries", "service"]
+__all__ = [
+    "MailboxSettings",
+    "handlers_deletion",
+    "handlers_features",
+    "handlers_forwarding",
+    "handlers_groups",
+    "queries",
+    "service",
+]
+
+
+class MailboxSettings(BaseSettings, PasswordPolicy):  # pyright: ignore[reportIncompatibleVariableOverride] - a subtype
+    """What the environment says to mailbox alone."""
+
+    model_config = SettingsConfigDict(env_prefix="POSTKONTOR_", extra="ignore")
+
+    deletion_grace_days: Annotated[
+        int, Field(ge=0, le=365, description="in which a deleted mailbox can be had back, unless its request says else")
+    ] = 14
+    quarantine_days: Annotated[
+        int, Field(ge=1, le=3650, description="in which no other account can have a deleted address")
+    ] = 30
+
+
+async def use_settings(runtime: Any) -> None:
+    """Set the terms; addresses that are in quarantine already keep the time they were told."""
+    settings = MailboxSettings()
+    TERMS.deletion_grace = timedelta(days=settings.deletion_grace_days)
+    TERMS.quarantine = timedelta(days=settings.quarantine_days)
+    TERMS.passwords = settings
+    LOOK.pool = runtime.pool
+
+
+service.on_start.append(use_settings)

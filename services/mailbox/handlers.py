@@ -1,7 +1,7 @@
 """The bus edge of mailbox: which rows a message needs, which rule decides, what leaves.
 
-Here: the service, mailboxes and accounts. Features and domains are in handlers_features, groups in handlers_groups,
-questions in queries.
+Here: the service, mailboxes and accounts. The end of mailboxes is in handlers_deletion, features and domains in
+handlers_features, groups in handlers_groups, addresses without a mailbox in handlers_forwarding, questions in queries.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,11 +24,8 @@ from contracts.mailbox_v1 import (
     AliasesChanged,
     BlockedSendersChanged,
     BlockSenders,
-    DeleteMailbox,
     ForwardingsSet,
-    GroupMembersSet,
     MailboxCreated,
-    MailboxDeleted,
     MailboxPasswordSet,
     MailboxReactivated,
     MailboxSuspended,
@@ -49,12 +46,17 @@ from services.chassis.received import Received
 from services.chassis.service import Moment, Service
 from services.mailbox import features, groups, rules, views
 from services.mailbox.bookkeeping import write
+from services.mailbox.flows import Flows
 from services.mailbox.rows import Account, Domain, Group, Mailbox
 from services.mailbox.rules import Verb
-from services.mailbox.store import ACCOUNTS, DOMAINS, GROUPS, MAILBOXES, OWNERS
+from services.mailbox.store import ACCOUNTS, DOMAINS, MAILBOXES, OWNERS
+from services.mailbox.store_forwarding import CATCH_ALLS, FLOWS, FORWARD_ONLY, THE_ACCOUNT
+from services.mailbox.store_groups import GROUPS
+from services.mailbox.terms import TERMS
 
 # Domains before mailboxes: the tallies that are written with mailboxes need their domains' rows.
-service = Service("mailbox", tables=(ACCOUNTS, DOMAINS, GROUPS, OWNERS, MAILBOXES))
+# Owners last: an address is taken after who had it has let go of it.
+service = Service("mailbox", tables=(ACCOUNTS, DOMAINS, GROUPS, CATCH_ALLS, FORWARD_ONLY, MAILBOXES, FLOWS, OWNERS))
 
 MAX_OUTCOME_BYTES = MAX_MESSAGE_BYTES - 8_192  # the envelope takes the rest
 
@@ -70,22 +72,30 @@ def rows_of(account: str, address: str) -> Iterable[Wanted]:
     return (DOMAINS, (account, domain_of(address))), (MAILBOXES, address)
 
 
-def _asked(message: Received[Any]) -> Iterable[Wanted]:
+def asked(message: Received[Any]) -> Iterable[Wanted]:
     """A request that comes straight from outside: its account's standing is looked at here (R3)."""
     return (ACCOUNTS, message.account), *rows_of(message.account, message.data.address)
 
 
 def _asked_for_aliases(message: Received[RemoveAliases]) -> Iterable[Wanted]:
-    return *_asked(message), *_rows_of_aliases(message.account, message.data.aliases)
-
-
-def _asked_for_deletion(message: Received[DeleteMailbox]) -> Iterable[Wanted]:
-    return *_asked(message), (GROUPS, message.account)
+    return *asked(message), *_rows_of_aliases(message.account, message.data.aliases)
 
 
 def _handed(message: Received[Any]) -> Iterable[Wanted]:
     """A hand-over from billing: the account's standing was looked at there."""
     return rows_of(message.account, message.data.request.address)
+
+
+def flows_of(account: str, starts: Iterable[str]) -> Iterable[Wanted]:
+    """Name where mail goes on inside the account from some addresses."""
+    return (FLOWS, (account, THE_ACCOUNT)), *((FLOWS, (account, start)) for start in starts)
+
+
+def known_flows(book: Book, account: str) -> Flows:
+    """Return where the account's mail goes on, which the message has named."""
+    found = book.get(FLOWS, (account, THE_ACCOUNT))
+    assert found is not None, "every account has flows, be they empty"
+    return found
 
 
 def _rows_of_aliases(account: str, aliases: Iterable[str]) -> Iterable[Wanted]:
@@ -114,17 +124,19 @@ def create_mailbox(message: Received[ReservedMailbox], book: Book, moment: Momen
     domain = book.get(DOMAINS, key)
     closed = rules.closed_to(domain, key[1], order.domain_id)
     taken = rules.not_free(address, book.get(OWNERS, address), account, now)
-    if closed or taken:
-        return _refused(order.reservation, closed, taken)
+    weak = TERMS.passwords.weakness(order.request.password_hash)
+    if closed or taken or weak:
+        return refused(order.reservation, closed, taken, weak)
     before = book.get(MAILBOXES, address)
     mailbox = rules.create(order.request, order.terms, account, before, now)
     if isinstance(mailbox, Refusal):
         return Refused(mailbox, order.reservation.holders)
-    _open(book, domain, account, key[1], order.domain_id)
-    return Done((_say_mailbox(MailboxCreated, mailbox, write(book, before, mailbox)),))
+    open_domain(book, domain, account, key[1], order.domain_id)
+    return Done((say_mailbox(MailboxCreated, mailbox, write(book, before, mailbox)),))
 
 
-def _open(book: Book, domain: Domain | None, account: str, name: str, domain_id: Any) -> None:
+def open_domain(book: Book, domain: Domain | None, account: str, name: str, domain_id: Any) -> None:
+    """Let something stand under a domain that the gate has let pass."""
     opened = features.opened(domain, account, name, domain_id)
     if opened is not domain:
         book.put(DOMAINS, (account, name), opened)
@@ -133,7 +145,7 @@ def _open(book: Book, domain: Domain | None, account: str, name: str, domain_id:
 # --- changes to one mailbox -------------------------------------------------------------------------------------
 
 
-@service.command(RenamePerson, keys=_asked)
+@service.command(RenamePerson, keys=asked)
 def rename_person(message: Received[RenamePerson], book: Book, moment: Moment) -> Fate:
     """Change the person's name."""
     ask = message.data
@@ -141,9 +153,12 @@ def rename_person(message: Received[RenamePerson], book: Book, moment: Moment) -
     return _requested(message, book, moment, "rename-person", decide, PersonRenamed)
 
 
-@service.command(SetMailboxPassword, keys=_asked)
+@service.command(SetMailboxPassword, keys=asked)
 def set_mailbox_password(message: Received[SetMailboxPassword], book: Book, moment: Moment) -> Fate:
     """Replace the password's hash (R25)."""
+    weak = TERMS.passwords.weakness(message.data.password_hash)
+    if weak is not None:
+        return Refused(barred(message, book) or refusal(weak))
     decide = partial(rules.set_password, password_hash=message.data.password_hash)
     return _requested(message, book, moment, "set-mailbox-password", decide, MailboxPasswordSet)
 
@@ -155,42 +170,30 @@ def remove_aliases(message: Received[RemoveAliases], book: Book, moment: Moment)
     return _requested(message, book, moment, "remove-aliases", decide, AliasesChanged)
 
 
-@service.command(BlockSenders, keys=_asked)
+@service.command(BlockSenders, keys=asked)
 def block_senders(message: Received[BlockSenders], book: Book, moment: Moment) -> Fate:
     """Refuse mail from senders for this mailbox (R32)."""
     decide = partial(rules.block_senders, senders=message.data.senders)
     return _requested(message, book, moment, "block-senders", decide, BlockedSendersChanged)
 
 
-@service.command(UnblockSenders, keys=_asked)
+@service.command(UnblockSenders, keys=asked)
 def unblock_senders(message: Received[UnblockSenders], book: Book, moment: Moment) -> Fate:
     """Take mail from senders again."""
     decide = partial(rules.unblock_senders, senders=message.data.senders)
     return _requested(message, book, moment, "unblock-senders", decide, BlockedSendersChanged)
 
 
-@service.command(SuspendMailbox, keys=_asked)
+@service.command(SuspendMailbox, keys=asked)
 def suspend_mailbox(message: Received[SuspendMailbox], book: Book, moment: Moment) -> Fate:
     """Stop logins and delivery (R26)."""
     return _requested(message, book, moment, "suspend-mailbox", _as_it_is, MailboxSuspended)
 
 
-@service.command(ReactivateMailbox, keys=_asked)
+@service.command(ReactivateMailbox, keys=asked)
 def reactivate_mailbox(message: Received[ReactivateMailbox], book: Book, moment: Moment) -> Fate:
     """End a suspension."""
     return _requested(message, book, moment, "reactivate-mailbox", _as_it_is, MailboxReactivated)
-
-
-@service.command(DeleteMailbox, keys=_asked_for_deletion)
-def delete_mailbox(message: Received[DeleteMailbox], book: Book, moment: Moment) -> Fate:
-    """Delete a mailbox, and take it out of its groups (R26)."""
-    fate = _requested(message, book, moment, "delete-mailbox", rules.delete, MailboxDeleted)
-    if not isinstance(fate, Done):
-        return fate
-    left, changed = groups.without(groups_of(book, message.account), message.data.address)
-    if changed:
-        book.put(GROUPS, message.account, left)
-    return Done((*fate.says, *(say_group(GroupMembersSet, message.account, group) for group in changed)))
 
 
 @service.command(PricedPlanChange, keys=lambda message: [*_handed(message), (GROUPS, message.account)])
@@ -204,16 +207,22 @@ def change_plan(message: Received[PricedPlanChange], book: Book, moment: Moment)
     return _handed_over(message, book, moment, "change-plan", decide, told)
 
 
-@service.command(ReservedForwardings, keys=_handed)
+def _rows_of_forwardings(message: Received[ReservedForwardings]) -> Iterable[Wanted]:
+    return *_handed(message), *flows_of(message.account, message.data.request.targets)
+
+
+@service.command(ReservedForwardings, keys=_rows_of_forwardings)
 def set_forwardings(message: Received[ReservedForwardings], book: Book, moment: Moment) -> Fate:
     """Replace the forwardings (R23)."""
     ask = message.data.request
-    decide = partial(rules.set_forwardings, targets=ask.targets, keep_copy=ask.keep_copy)
+    known = known_flows(book, message.account)
+    decide = partial(rules.set_forwardings, targets=ask.targets, keep_copy=ask.keep_copy, known=known)
     return _handed_over(message, book, moment, "set-forwardings", decide, ForwardingsSet)
 
 
 def _rows_of_new_aliases(message: Received[ReservedAliases]) -> Iterable[Wanted]:
-    return *_handed(message), *_rows_of_aliases(message.account, message.data.request.aliases)
+    request, account = message.data.request, message.account
+    return *_handed(message), *_rows_of_aliases(account, request.aliases), *flows_of(account, [request.address])
 
 
 @service.command(ReservedAliases, keys=_rows_of_new_aliases)
@@ -227,10 +236,11 @@ def add_aliases(message: Received[ReservedAliases], book: Book, moment: Moment) 
         domains = [(name, order.domain_ids[name], book.get(DOMAINS, (account, name))) for name in names]
         closed = [rules.closed_to(domain, name, domain_id) for name, domain_id, domain in domains]
         taken = [rules.not_free(alias, book.get(OWNERS, alias), account, moment.now) for alias in added]
-        changed = rules.add_aliases(mailbox, added, [reason for reason in (*closed, *taken) if reason])
+        obstacles = [reason for reason in (*closed, *taken) if reason]
+        changed = rules.add_aliases(mailbox, added, obstacles, known_flows(book, account))
         if isinstance(changed, Mailbox):
             for name, domain_id, domain in domains:
-                _open(book, domain, account, name, domain_id)
+                open_domain(book, domain, account, name, domain_id)
         return changed
 
     return _handed_over(message, book, moment, "add-aliases", decide, AliasesChanged)
@@ -261,7 +271,7 @@ def _changed(
     after = entered if isinstance(entered, Refusal) else decide(entered)
     if isinstance(after, Refusal):
         return Refused(after, reservation)
-    return Done((_say_mailbox(told, after, write(book, before, after)),))
+    return Done((say_mailbox(told, after, write(book, before, after)),))
 
 
 def _as_it_is(mailbox: Mailbox) -> Mailbox:
@@ -301,7 +311,8 @@ def barred(message: Received[Any], book: Book) -> Refusal | None:
 # --- what leaves ------------------------------------------------------------------------------------------------
 
 
-def _say_mailbox(told: Told, mailbox: Mailbox, domain: Domain) -> Say:
+def say_mailbox(told: Told, mailbox: Mailbox, domain: Domain) -> Say:
+    """State a fact about a mailbox."""
     return Say(told(mailbox=views.of_mailbox(mailbox, domain)), f"mailbox/{mailbox.address}", mailbox.revision)
 
 
@@ -310,5 +321,6 @@ def say_group(told: Told, account: str, group: Group) -> Say:
     return Say(told(group=views.of_group(account, group)), f"group/{group.name}", group.revision)
 
 
-def _refused(reservation: Reservation, *findings: Finding | None) -> Refused:
+def refused(reservation: Reservation, *findings: Finding | None) -> Refused:
+    """Refuse for all these reasons, and give back what billing has reserved."""
     return Refused(refusal(*(reason for reason in findings if reason)), reservation.holders)

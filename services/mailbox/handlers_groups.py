@@ -11,7 +11,8 @@ from services.chassis.received import Received
 from services.chassis.service import Moment
 from services.mailbox import groups, rules
 from services.mailbox.handlers import barred, groups_of, say_group, service
-from services.mailbox.store import ACCOUNTS, GROUPS, MAILBOXES
+from services.mailbox.store import ACCOUNTS, MAILBOXES
+from services.mailbox.store_groups import GROUPS
 
 
 def _rows_of_members(account: str, members: Iterable[str]) -> Iterable[Wanted]:

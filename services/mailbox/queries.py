@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from contracts.forwarding_v1 import AskCatchAlls, AskForwardOnly, CatchAllsAnswer, ForwardOnlyAnswer
 from contracts.mailbox_v1 import (
     AskFeatures,
     AskGroups,
@@ -63,6 +64,22 @@ async def answer_groups(conn: Conn, account: str, ask: AskGroups) -> GroupsAnswe
     found = await reads.groups_after(conn, account, ask.after, ask.limit + 1)
     page = _page([views.of_group(account, group) for group in found], ask.limit)
     return GroupsAnswer(groups=page, next=page[-1].name if len(page) < len(found) else None)
+
+
+@service.query(AskForwardOnly)
+async def answer_forward_only(conn: Conn, account: str, ask: AskForwardOnly) -> ForwardOnlyAnswer:
+    """Return a page of the account's addresses that only forward."""
+    found = await reads.forward_only_after(conn, account, ask.after, ask.limit + 1)
+    page = _page([views.of_forward_only(each) for each in found], ask.limit)
+    return ForwardOnlyAnswer(addresses=page, next=page[-1].address if len(page) < len(found) else None)
+
+
+@service.query(AskCatchAlls)
+async def answer_catch_alls(conn: Conn, account: str, ask: AskCatchAlls) -> CatchAllsAnswer:
+    """Return a page of the account's catch-alls."""
+    found = await reads.catch_alls_after(conn, account, ask.after, ask.limit + 1)
+    page = _page(found, ask.limit)
+    return CatchAllsAnswer(catch_alls=page, next=page[-1].domain if len(page) < len(found) else None)
 
 
 def _domain_target(name: str, domain: Domain | None) -> TargetFeatures:

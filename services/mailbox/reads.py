@@ -1,11 +1,21 @@
 """SQL that answers questions. Nothing is locked; an answer may be older than the newest event by a moment."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+from contracts.forwarding_v1 import CatchAllView
 from services.chassis.book import Conn
-from services.mailbox.rows import Domain, Group, Mailbox
+from services.mailbox.rows import Domain, ForwardOnly, Group, Mailbox
 from services.mailbox.screening import Question
-from services.mailbox.store import DOMAIN_COLUMNS, MAILBOX_COLUMNS, domain_from, group_from, mailbox_from
+from services.mailbox.store import (
+    DOMAIN_COLUMNS,
+    MAILBOX_COLUMNS,
+    domain_from,
+    forward_only_from,
+    group_from,
+    mailbox_from,
+)
+from services.mailbox.store_forwarding import FORWARD_ONLY_COLUMNS
 
 # Mailboxes of an account by their addresses, the deleted too.
 _NAMED = f"SELECT {MAILBOX_COLUMNS} FROM mailbox.mailbox WHERE account = $1 AND address = ANY($2::text[])"  # noqa: S608
@@ -26,6 +36,19 @@ _DOMAINS = f"SELECT {DOMAIN_COLUMNS} FROM mailbox.domain WHERE account = $1 AND 
 # A page of an account's groups.
 _GROUPS = """
     SELECT name, members, revision FROM mailbox.mail_group WHERE account = $1 AND name > $2 ORDER BY name LIMIT $3"""
+
+# A page of an account's addresses that only forward.
+_FORWARD_ONLY = f"""
+    SELECT {FORWARD_ONLY_COLUMNS} FROM mailbox.forward_only
+    WHERE account = $1 AND deleted_at IS NULL AND address > $2 ORDER BY address LIMIT $3"""  # noqa: S608
+
+# A page of an account's catch-alls.
+_CATCH_ALLS = """
+    SELECT account, domain, mailbox, revision FROM mailbox.catch_all
+    WHERE account = $1 AND domain > $2 ORDER BY domain LIMIT $3"""
+
+# Addresses whose quarantine has ended, those first that have waited longest.
+_FREE = "SELECT address FROM mailbox.quarantine WHERE free_at <= $1 ORDER BY free_at LIMIT $2"
 
 # Which of some questions are about a sender that the recipient's holder blocks, by number from 1, as mail servers see
 # it (schema mta). An address that is owned as it stands comes before what is left of it without its tag. The limits
@@ -66,6 +89,21 @@ async def domains_named(conn: Conn, account: str, domains: Sequence[str]) -> dic
 async def groups_after(conn: Conn, account: str, after: str, limit: int) -> list[Group]:
     """Return groups in the order of their names."""
     return [group_from(row) for row in await conn.fetch(_GROUPS, account, after, limit)]
+
+
+async def forward_only_after(conn: Conn, account: str, after: str, limit: int) -> list[ForwardOnly]:
+    """Return addresses that only forward, in their order."""
+    return [forward_only_from(row) for row in await conn.fetch(_FORWARD_ONLY, account, after, limit)]
+
+
+async def catch_alls_after(conn: Conn, account: str, after: str, limit: int) -> list[CatchAllView]:
+    """Return catch-alls in the order of their domains."""
+    return [CatchAllView(**dict(row)) for row in await conn.fetch(_CATCH_ALLS, account, after, limit)]
+
+
+async def free_addresses(conn: Conn, now: datetime, limit: int) -> list[str]:
+    """Return addresses that need not be kept from others any more."""
+    return [row["address"] for row in await conn.fetch(_FREE, now, limit)]
 
 
 async def blocked(conn: Conn, questions: Sequence[Question]) -> set[int]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from contracts.mailbox_v1 import MailboxState
 from contracts.values import Feature
 
+Resumed = Literal["active", "suspended"]  # what a mailbox that is to be deleted was before
 DomainKey = tuple[str, str]  # account and name: two accounts may have had a domain, each has its own row
 
 
@@ -16,6 +17,7 @@ DomainKey = tuple[str, str]  # account and name: two accounts may have had a dom
 class Mailbox:
     """A mailbox. A deleted one stays as a row: its address has a revision to go on from.
 
+    One that is to be deleted goes at `deletes_at`, or is had back in the state `resumes_as`.
     `own_features` is None where the mailbox follows its domain; they count while `own_epoch` is the domain's epoch.
     `new_password_hash` is written and never read back.
     """
@@ -42,6 +44,8 @@ class Mailbox:
     own_epoch: int = 0
     blocked_senders: tuple[str, ...] = ()
     deleted_at: datetime | None = None
+    deletes_at: datetime | None = None
+    resumes_as: Resumed | None = None
     new_password_hash: str | None = field(default=None, repr=False)
 
     @property
@@ -78,12 +82,54 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """Who has an address, or who had it last. `mailbox` is the address itself or the mailbox it is an alias of."""
+    """Who has an address, or who had it last and keeps it from others until `free_at`.
+
+    `mailbox` is the address itself or the mailbox it is an alias of; None where the address only forwards. A catch-all
+    is had like an address, as `@nordwind-segel.de`.
+    """
 
     address: str
     account: str
-    mailbox: str
-    released_at: datetime | None = None
+    mailbox: str | None
+    free_at: datetime | None = None
+    since: datetime | None = None  # of one that is written
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardOnly:
+    """An address that only forwards. A deleted one stays as a row, without targets: its revision goes on from there."""
+
+    address: str
+    account: str
+    domain: str
+    targets: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    revision: int
+    deleted_at: datetime | None = None
+
+    @property
+    def owned(self) -> tuple[str, ...]:
+        """Return the addresses that nobody else can have."""
+        return (self.address,) if self.deleted_at is None else ()
+
+
+@dataclass(frozen=True, slots=True)
+class CatchAlls:
+    """Which mailbox receives what nobody else in a domain does, by domain: all of an account, one aggregate.
+
+    So a mailbox that goes takes them along although its deletion does not name them. `revision` numbers the changes.
+    """
+
+    account: str
+    revision: int
+    by_domain: Mapping[str, str]
+    changed_at: datetime | None = None  # in this batch
+
+    @property
+    def owned(self) -> dict[str, str]:
+        """Return the mailboxes by what nobody else can have."""
+        return {f"@{domain}": mailbox for domain, mailbox in self.by_domain.items()}
 
 
 @dataclass(frozen=True, slots=True)

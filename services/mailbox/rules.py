@@ -1,8 +1,8 @@
 """What happens to a mailbox, and who may have an address. Pure: clock and rows are passed in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -10,19 +10,20 @@ from contracts.billing_v1 import PlanTerms, Reservation
 from contracts.mailbox_v1 import CreateMailbox, MailboxState
 from contracts.refusals import Finding, Refusal, finding, refusal, refuse
 from contracts.values import domain_of
+from services.mailbox.flows import NOWHERE, Flows, circles, circles_through, with_mailbox
 from services.mailbox.rows import Account, Domain, Mailbox, Ownership
 
-QUARANTINE = timedelta(days=30)  # R26: mail meant for the former holder must not reach a stranger at once
 MAX_LIST_BYTES = 200_000  # aliases, forwardings and blocked senders: a mailbox must fit into one message (256 KiB)
 
 Stage = MailboxState | Literal["absent"]
 Verb = Literal[
     "create-mailbox", "rename-person", "set-mailbox-password", "change-plan", "add-aliases", "remove-aliases",
     "set-forwardings", "set-mailbox-features", "block-senders", "unblock-senders", "suspend-mailbox",
-    "reactivate-mailbox", "delete-mailbox",
+    "reactivate-mailbox", "schedule-deletion", "undelete-mailbox", "delete-mailbox",
 ]  # fmt: skip
 
-# What becomes of a mailbox; a pair that is not here is refused. A suspended mailbox can still be administered.
+# What becomes of a mailbox; a pair that is not here is refused. A suspended mailbox can still be administered, one that
+# is to be deleted cannot: what it has is kept as it is until it is gone or had back.
 LIFE_CYCLE: Mapping[tuple[Stage, Verb], MailboxState] = {
     ("absent", "create-mailbox"): "active",
     ("deleted", "create-mailbox"): "active",
@@ -36,6 +37,7 @@ LIFE_CYCLE: Mapping[tuple[Stage, Verb], MailboxState] = {
     ("active", "block-senders"): "active",
     ("active", "unblock-senders"): "active",
     ("active", "suspend-mailbox"): "suspended",
+    ("active", "schedule-deletion"): "deleting",
     ("active", "delete-mailbox"): "deleted",
     ("suspended", "rename-person"): "suspended",
     ("suspended", "set-mailbox-password"): "suspended",
@@ -47,7 +49,11 @@ LIFE_CYCLE: Mapping[tuple[Stage, Verb], MailboxState] = {
     ("suspended", "block-senders"): "suspended",
     ("suspended", "unblock-senders"): "suspended",
     ("suspended", "reactivate-mailbox"): "active",
+    ("suspended", "schedule-deletion"): "deleting",
     ("suspended", "delete-mailbox"): "deleted",
+    ("deleting", "schedule-deletion"): "deleting",
+    ("deleting", "undelete-mailbox"): "active",  # or suspended, if it was: see deletion.undelete
+    ("deleting", "delete-mailbox"): "deleted",
 }
 
 
@@ -114,11 +120,10 @@ def not_free(address: str, owner: Ownership | None, account: str, now: datetime)
     """Say why the account cannot have an address. Nothing is told about who has it."""
     if owner is None:
         return None
-    if owner.released_at is None:
+    if owner.free_at is None:
         return finding("address_taken", address=address)
-    until = owner.released_at + QUARANTINE
-    if owner.account != account and now < until:
-        return finding("address_quarantined", address=address, until=until.isoformat(timespec="seconds"))
+    if owner.account != account and now < owner.free_at:
+        return finding("address_quarantined", address=address, until=owner.free_at.isoformat(timespec="seconds"))
     return None
 
 
@@ -163,13 +168,19 @@ def change_plan(mailbox: Mailbox, terms: PlanTerms, groups: Iterable[str]) -> Ma
     )
 
 
-def add_aliases(mailbox: Mailbox, aliases: Iterable[str], obstacles: Iterable[Finding]) -> Mailbox | Refusal:
-    """Give the mailbox more addresses, all or none; `obstacles` are why some of the new ones cannot be had."""
-    added = new_aliases(mailbox, aliases)
-    findings = [*obstacles, *(_loop(mailbox, alias) for alias in added if alias in mailbox.forwardings)]
-    if findings:
-        return refusal(*findings)
-    return _fitting(replace(mailbox, aliases=(*mailbox.aliases, *added)))
+def add_aliases(
+    mailbox: Mailbox, aliases: Iterable[str], obstacles: Iterable[Finding], known: Flows = NOWHERE
+) -> Mailbox | Refusal:
+    """Give the mailbox more addresses, all or none; `obstacles` are why some of the new ones cannot be had.
+
+    Circles are looked for through those that can: of the others is not known whose they would be.
+    """
+    findings = list(obstacles)
+    not_free = {found.details.get("address") for found in findings}
+    added = [alias for alias in new_aliases(mailbox, aliases) if alias not in not_free]
+    changed = replace(mailbox, aliases=(*mailbox.aliases, *added))
+    findings += circles_through(with_mailbox(known, mailbox, changed), mailbox.address, set(added).__contains__)
+    return refusal(*findings) if findings else _fitting(changed)
 
 
 def new_aliases(mailbox: Mailbox, aliases: Iterable[str]) -> tuple[str, ...]:
@@ -190,13 +201,14 @@ def remove_aliases(mailbox: Mailbox, aliases: Iterable[str]) -> Mailbox | Refusa
     return replace(mailbox, aliases=tuple(alias for alias in mailbox.aliases if alias not in named))
 
 
-def set_forwardings(mailbox: Mailbox, targets: Iterable[str], keep_copy: bool) -> Mailbox | Refusal:
+def set_forwardings(
+    mailbox: Mailbox, targets: Iterable[str], keep_copy: bool, known: Flows = NOWHERE
+) -> Mailbox | Refusal:
     """Replace the forwardings (R23). Without any the copy is kept, or the mail would be lost."""
     forwardings = tuple(dict.fromkeys(targets))
-    loops = [_loop(mailbox, target) for target in forwardings if target in mailbox.owned]
-    if loops:
-        return refusal(*loops)
-    return _fitting(replace(mailbox, forwardings=forwardings, keep_copy=keep_copy or not forwardings))
+    changed = replace(mailbox, forwardings=forwardings, keep_copy=keep_copy or not forwardings)
+    findings = circles(with_mailbox(known, mailbox, changed), mailbox.address, forwardings)
+    return refusal(*findings) if findings else _fitting(changed)
 
 
 def block_senders(mailbox: Mailbox, senders: Iterable[str]) -> Mailbox | Refusal:
@@ -210,30 +222,17 @@ def unblock_senders(mailbox: Mailbox, senders: Iterable[str]) -> Mailbox:
     return replace(mailbox, blocked_senders=tuple(s for s in mailbox.blocked_senders if s not in gone))
 
 
-def delete(mailbox: Mailbox) -> Mailbox:
-    """Let go of everything but the row: aliases, forwardings, own features."""
-    return replace(
-        mailbox,
-        aliases=(),
-        forwardings=(),
-        keep_copy=True,
-        own_features=None,
-        deleted_at=mailbox.updated_at,
-        new_password_hash=None,
-    )
-
-
 # --- helpers ----------------------------------------------------------------------------------------------------
 
 
-def _loop(mailbox: Mailbox, target: str) -> Finding:
-    return finding("forwarding_loop", address=mailbox.address, target=target)
-
-
 def _fitting(mailbox: Mailbox) -> Mailbox | Refusal:
-    """Refuse lists that no event could carry. Two quotes and a comma go with each entry."""
-    lists = (*mailbox.aliases, *mailbox.forwardings, *mailbox.blocked_senders)
+    too_long = unfit(mailbox.address, (*mailbox.aliases, *mailbox.forwardings, *mailbox.blocked_senders))
+    return refusal(too_long) if too_long else mailbox
+
+
+def unfit(address: str, lists: Sequence[str]) -> Finding | None:
+    """Say that no event could carry these lists. Two quotes and a comma go with each entry."""
     size = sum(map(len, lists)) + 3 * len(lists)
     if size > MAX_LIST_BYTES:
-        return refuse("lists_too_long", address=mailbox.address, bytes=size, limit=MAX_LIST_BYTES)
-    return mailbox
+        return finding("lists_too_long", address=address, bytes=size, limit=MAX_LIST_BYTES)
+    return None

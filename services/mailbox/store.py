@@ -10,20 +10,22 @@ break.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from asyncpg import Record
 
 from services.chassis.book import Change, Conn
 from services.mailbox.features import shares
-from services.mailbox.rows import Account, Domain, DomainKey, Group, Groups, Mailbox, Ownership, Tally
+from services.mailbox.rows import Account, Domain, DomainKey, ForwardOnly, Group, Mailbox, Ownership, Tally
+from services.mailbox.terms import TERMS
 
 NO_OWN_FEATURES = -1  # no epoch: nothing is added to own_settings
 
 MAILBOX_COLUMNS = """
     address, account, domain, first_name, last_name, state, plan, price_cents, mail_bytes, cloud_bytes, groupware,
     catalogue, aliases, forwardings, keep_copy, own_features, own_epoch, blocked_senders, created_at, updated_at,
-    deleted_at, revision"""
+    deletes_at, resumes_as, deleted_at, revision"""
 
 DOMAIN_COLUMNS = """
     account, domain, domain_id, state, features, epoch, mailboxes, aliases, own_settings, revision"""
@@ -33,11 +35,11 @@ _MAILBOX_ROWS = """FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
         $9::bigint[], $10::bigint[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::boolean[],
         $16::text[], $17::bigint[], $18::text[], $19::timestamptz[], $20::timestamptz[],
-        $21::timestamptz[], $22::bigint[], $23::text[]
+        $21::timestamptz[], $22::text[], $23::timestamptz[], $24::bigint[], $25::text[]
     ) AS r (
         address, account, domain, first_name, last_name, state, plan, price_cents, mail_bytes, cloud_bytes, groupware,
         catalogue, aliases, forwardings, keep_copy, own_features, own_epoch, blocked_senders, created_at, updated_at,
-        deleted_at, revision, password_hash)"""
+        deletes_at, resumes_as, deleted_at, revision, password_hash)"""
 
 # Mailboxes, without their passwords.
 _LOAD_MAILBOXES = f"""
@@ -48,13 +50,13 @@ _INSERT_MAILBOXES = f"""
     INSERT INTO mailbox.mailbox (
         address, account, domain, first_name, last_name, state, plan, price_cents, mail_bytes, cloud_bytes, groupware,
         catalogue, aliases, forwardings, keep_copy, own_features, own_epoch, blocked_senders, created_at, updated_at,
-        deleted_at, revision, password_hash)
+        deletes_at, resumes_as, deleted_at, revision, password_hash)
     SELECT
         r.address, r.account, r.domain, r.first_name, r.last_name, r.state, r.plan, r.price_cents, r.mail_bytes,
         r.cloud_bytes, r.groupware, r.catalogue, string_to_array(r.aliases, E'\\n'),
         string_to_array(r.forwardings, E'\\n'), r.keep_copy, string_to_array(r.own_features, E'\\n'), r.own_epoch,
-        string_to_array(r.blocked_senders, E'\\n'), r.created_at, r.updated_at, r.deleted_at, r.revision,
-        r.password_hash
+        string_to_array(r.blocked_senders, E'\\n'), r.created_at, r.updated_at, r.deletes_at,
+        r.resumes_as, r.deleted_at, r.revision, r.password_hash
     {_MAILBOX_ROWS}"""
 
 # Mailboxes that changed; the password only where there is a new one, and none for the deleted.
@@ -66,7 +68,8 @@ _UPDATE_MAILBOXES = f"""
         forwardings = string_to_array(r.forwardings, E'\\n'), keep_copy = r.keep_copy,
         own_features = string_to_array(r.own_features, E'\\n'), own_epoch = r.own_epoch,
         blocked_senders = string_to_array(r.blocked_senders, E'\\n'), created_at = r.created_at,
-        updated_at = r.updated_at, deleted_at = r.deleted_at, revision = r.revision,
+        updated_at = r.updated_at, deletes_at = r.deletes_at, resumes_as = r.resumes_as, deleted_at = r.deleted_at,
+        revision = r.revision,
         password_hash = CASE WHEN r.state <> 'deleted' THEN coalesce(r.password_hash, m.password_hash) END
     {_MAILBOX_ROWS}
     WHERE m.address = r.address"""  # noqa: S608
@@ -74,32 +77,39 @@ _UPDATE_MAILBOXES = f"""
 # Who has some addresses, or had them last. One statement, so one snapshot; nothing is locked, because a take that
 # another lane was faster with ends at the constraint address_taken.
 _LOAD_OWNERS = """
-    SELECT a.address, a.account, a.mailbox, NULL::timestamptz AS released_at
+    SELECT a.address, a.account, a.mailbox, NULL::timestamptz AS free_at
     FROM mailbox.address AS a WHERE a.address = ANY($1::text[])
     UNION ALL
-    SELECT q.address, q.account, q.mailbox, q.released_at
+    SELECT q.address, q.account, q.mailbox, q.free_at
     FROM mailbox.quarantine AS q WHERE q.address = ANY($1::text[])
         AND NOT EXISTS (SELECT FROM mailbox.address AS a WHERE a.address = q.address)"""
 
-# Addresses that mailboxes let go of, and who had them last.
+# Addresses that are let go of.
 _RELEASE_ADDRESSES = """
-    WITH r AS (
-        SELECT address, mailbox, account, released_at
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS r (address, mailbox, account, released_at)
-    ), let_go AS (
-        DELETE FROM mailbox.address AS a USING r WHERE a.address = r.address AND a.mailbox = r.mailbox)
-    INSERT INTO mailbox.quarantine (address, mailbox, account, released_at)
-    SELECT address, mailbox, account, released_at FROM r
+    DELETE FROM mailbox.address AS a USING unnest($1::text[], $2::text[]) AS r (address, mailbox)
+    WHERE a.address = r.address AND a.mailbox IS NOT DISTINCT FROM r.mailbox"""
+
+# Who had addresses last, and until when they are kept from others.
+_QUARANTINE_ADDRESSES = """
+    INSERT INTO mailbox.quarantine (address, mailbox, account, free_at)
+    SELECT r.address, r.mailbox, r.account, r.free_at
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS r (address, mailbox, account, free_at)
     ON CONFLICT (address) DO UPDATE SET
-        mailbox = excluded.mailbox, account = excluded.account, released_at = excluded.released_at"""
+        mailbox = excluded.mailbox, account = excluded.account, free_at = excluded.free_at"""
 
-# Addresses that mailboxes have from now on.
+# Addresses whose quarantine has ended, unless it began anew meanwhile.
+_FREE_ADDRESSES = """
+    DELETE FROM mailbox.quarantine AS q USING unnest($1::text[], $2::timestamptz[]) AS r (address, free_at)
+    WHERE q.address = r.address AND q.free_at = r.free_at"""
+
+# Addresses that somebody has from now on.
 _TAKE_ADDRESSES = """
-    INSERT INTO mailbox.address (address, mailbox, account)
-    SELECT r.address, r.mailbox, r.account
-    FROM unnest($1::text[], $2::text[], $3::text[]) AS r (address, mailbox, account)"""
+    INSERT INTO mailbox.address (address, mailbox, account, since)
+    SELECT r.address, r.mailbox, r.account, r.since
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS r (address, mailbox, account, since)"""
 
-# What mailboxes add to their domains and take away. Own settings count in the domain's present epoch only.
+# What mailboxes and other addresses add to their domains and take away. Own settings count in the domain's
+# present epoch only.
 _COUNT_MAILBOXES = """
     UPDATE mailbox.domain AS d SET
         mailboxes = d.mailboxes + c.mailboxes, aliases = d.aliases + c.aliases,
@@ -131,32 +141,6 @@ _SAVE_DOMAINS = """
         own_settings = CASE WHEN d.epoch = excluded.epoch THEN d.own_settings ELSE 0 END,
         revision = excluded.revision"""
 
-# The number of changes to accounts' groups; this row locks them all.
-_LOAD_GROUP_REVISIONS = """
-    SELECT account, revision FROM mailbox.account_groups WHERE account = ANY($1::text[]) ORDER BY account FOR UPDATE"""
-
-# All groups of some accounts.
-_LOAD_GROUPS = """
-    SELECT account, name, members, revision FROM mailbox.mail_group WHERE account = ANY($1::text[])"""
-
-# Accounts whose groups changed.
-_SAVE_GROUP_REVISIONS = """
-    INSERT INTO mailbox.account_groups (account, revision)
-    SELECT r.account, r.revision FROM unnest($1::text[], $2::bigint[]) AS r (account, revision)
-    ON CONFLICT (account) DO UPDATE SET revision = excluded.revision"""
-
-# Groups that changed or are new.
-_SAVE_GROUPS = """
-    INSERT INTO mailbox.mail_group (account, name, members, revision)
-    SELECT r.account, r.name, string_to_array(r.members, E'\\n'), r.revision
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS r (account, name, members, revision)
-    ON CONFLICT (account, name) DO UPDATE SET members = excluded.members, revision = excluded.revision"""
-
-# Groups that are gone.
-_DELETE_GROUPS = """
-    DELETE FROM mailbox.mail_group
-    WHERE (account, name) IN (SELECT r.account, r.name FROM unnest($1::text[], $2::text[]) AS r (account, name))"""
-
 # What is known of some accounts.
 _LOAD_ACCOUNTS = """
     SELECT account_id, state, package, self_service, revision FROM mailbox.account
@@ -187,7 +171,7 @@ class Accounts:
         """Write what is newer."""
         accounts = [change.after for change in changes if change.after is not None]
         rows = [(a.account_id, a.state, a.package, a.self_service, a.revision) for a in accounts]
-        await _execute(conn, _SAVE_ACCOUNTS, rows)
+        await execute(conn, _SAVE_ACCOUNTS, rows)
 
 
 class Domains:
@@ -207,36 +191,16 @@ class Domains:
             for change in changes
             if change.after and (change.before is None or change.before.revision != change.after.revision)
         ]
-        rows = [(d.account, d.domain, d.domain_id, d.state, _lines(d.features), d.epoch, d.revision) for d in domains]
-        await _execute(conn, _SAVE_DOMAINS, rows)
-
-
-class AccountGroups:
-    """All groups of an account, by account."""
-
-    name = "mailbox.mail_group"
-
-    async def load(self, conn: Conn, keys: list[str]) -> dict[str, Groups]:
-        """Return the accounts' groups; an account that never had any has an empty set of them."""
-        revisions = {row["account"]: row["revision"] for row in await conn.fetch(_LOAD_GROUP_REVISIONS, keys)}
-        by_account: dict[str, dict[str, Group]] = {account: {} for account in keys}
-        for row in await conn.fetch(_LOAD_GROUPS, keys):
-            by_account[row["account"]][row["name"]] = group_from(row)
-        return {account: Groups(account, revisions.get(account, 0), by_account[account]) for account in keys}
-
-    async def save(self, conn: Conn, changes: list[Change[str, Groups]]) -> None:
-        """Write the groups that changed."""
-        changed = [(change.before, change.after) for change in changes if change.after is not None]
-        await _execute(conn, _SAVE_GROUP_REVISIONS, [(after.account, after.revision) for _, after in changed])
-        gone = [(after.account, name) for before, after in changed for name in _names_gone(before, after)]
-        await _execute(conn, _DELETE_GROUPS, gone)
-        kept = [(after.account, group) for before, after in changed for group in _groups_changed(before, after)]
-        rows = [(account, group.name, _lines(group.members), group.revision) for account, group in kept]
-        await _execute(conn, _SAVE_GROUPS, rows)
+        rows = [(d.account, d.domain, d.domain_id, d.state, lines(d.features), d.epoch, d.revision) for d in domains]
+        await execute(conn, _SAVE_DOMAINS, rows)
 
 
 class Owners:
-    """Who has an address, over all accounts. Read only: what is owned follows from the mailboxes."""
+    """Who has an address, over all accounts.
+
+    What is let go of is written with the mailboxes and addresses that had it, because no message names all that goes
+    with a mailbox; what is taken is named and written here, after that.
+    """
 
     name = "mailbox.address"
 
@@ -246,7 +210,17 @@ class Owners:
         return {row["address"]: Ownership(*row) for row in rows}
 
     async def save(self, conn: Conn, changes: list[Change[str, Ownership]]) -> None:
-        """Write nothing."""
+        """Write who has what now, and until when others are kept from what somebody had in this batch."""
+        gone = [c.before for c in changes if c.after is None and c.before is not None]
+        await execute(conn, _FREE_ADDRESSES, [(owner.address, owner.free_at) for owner in gone if owner.free_at])
+        changed = [(c.before, c.after) for c in sorted(changes, key=lambda c: c.key) if c.after]
+        # Taken for a moment, it has to be taken nevertheless: another lane may be about to do the same.
+        passing = [after for before, after in changed if after.free_at and not _is_owned(before)]
+        taken = [after for before, after in changed if not after.free_at and not _is_the_same(before, after)]
+        await execute(conn, _TAKE_ADDRESSES, [_taken(owner) for owner in sorted([*passing, *taken], key=_address_of)])
+        await execute(conn, _RELEASE_ADDRESSES, [(owner.address, owner.mailbox) for owner in passing])
+        kept = [(o.address, o.mailbox or o.address, o.account, o.free_at) for _, o in changed if o.free_at]
+        await execute(conn, _QUARANTINE_ADDRESSES, kept)
 
 
 class Mailboxes:
@@ -259,18 +233,33 @@ class Mailboxes:
         return {row["address"]: mailbox_from(row) for row in await conn.fetch(_LOAD_MAILBOXES, keys)}
 
     async def save(self, conn: Conn, changes: list[Change[str, Mailbox]]) -> None:
-        """Write mailboxes, then the addresses they let go of and have now, then the tallies of their domains."""
+        """Write mailboxes, then the addresses they let go of, then the tallies of their domains."""
         changes.sort(key=lambda change: change.key)  # one order in all lanes for rows that two may want to add
-        await _execute(conn, _INSERT_MAILBOXES, [_values(c.after) for c in changes if c.after and c.before is None])
-        await _execute(conn, _UPDATE_MAILBOXES, [_values(c.after) for c in changes if c.after and c.before])
-        await _execute(conn, _RELEASE_ADDRESSES, _released(changes))
-        await _execute(conn, _TAKE_ADDRESSES, sorted(_taken(changes)))
-        await _execute(conn, _COUNT_MAILBOXES, _counted(changes))
+        await execute(conn, _INSERT_MAILBOXES, [_values(c.after) for c in changes if c.after and c.before is None])
+        await execute(conn, _UPDATE_MAILBOXES, [_values(c.after) for c in changes if c.after and c.before])
+        await release(conn, _released(changes))
+        await execute(conn, _COUNT_MAILBOXES, _counted(changes))
+
+
+Released = tuple[str, str | None, str, datetime]  # an address, who had it (None: it forwarded), the account, and when
+
+
+async def release(conn: Conn, rows: Sequence[Released]) -> None:
+    """Take addresses from who had them, and keep them from other accounts for a while."""
+    ordered = sorted(rows, key=lambda row: row[0])
+    await execute(conn, _RELEASE_ADDRESSES, [row[:2] for row in ordered])
+    kept = [(address, mailbox or address, account, at + TERMS.quarantine) for address, mailbox, account, at in ordered]
+    await execute(conn, _QUARANTINE_ADDRESSES, kept)
+
+
+async def count(conn: Conn, rows: Iterable[tuple[str, str, int]]) -> None:
+    """Count addresses beside mailboxes, more or fewer by so many, by account and domain."""
+    more = [(account, domain, NO_OWN_FEATURES, 0, number) for account, domain, number in rows if number]
+    await execute(conn, _COUNT_MAILBOXES, sorted(more))
 
 
 ACCOUNTS = Accounts()
 DOMAINS = Domains()
-GROUPS = AccountGroups()
 OWNERS = Owners()
 MAILBOXES = Mailboxes()
 
@@ -302,6 +291,8 @@ def mailbox_from(row: Record) -> Mailbox:
         own_features=_tuple(row["own_features"]),
         own_epoch=row["own_epoch"],
         blocked_senders=tuple(row["blocked_senders"]),
+        deletes_at=row["deletes_at"],
+        resumes_as=row["resumes_as"],
         deleted_at=row["deleted_at"],
     )
 
@@ -320,6 +311,20 @@ def domain_from(row: Record) -> Domain:
     )
 
 
+def forward_only_from(row: Record) -> ForwardOnly:
+    """Read a row of forward_only."""
+    return ForwardOnly(
+        address=row["address"],
+        account=row["account"],
+        domain=row["domain"],
+        targets=tuple(row["targets"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        revision=row["revision"],
+        deleted_at=row["deleted_at"],
+    )
+
+
 def group_from(row: Record) -> Group:
     """Read a row of mail_group."""
     return Group(row["name"], tuple(row["members"]), row["revision"])
@@ -332,8 +337,8 @@ def _tuple(values: Sequence[Any] | None) -> tuple[Any, ...] | None:
 # --- to rows ----------------------------------------------------------------------------------------------------
 
 
-async def _execute(conn: Conn, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run a statement that takes one array per column."""
+async def execute(conn: Conn, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement that takes one array per column, if there are rows."""
     if rows:
         await conn.execute(sql, *zip(*rows, strict=True))
 
@@ -341,40 +346,40 @@ async def _execute(conn: Conn, sql: str, rows: Sequence[tuple[Any, ...]]) -> Non
 def _values(m: Mailbox) -> tuple[Any, ...]:
     return (
         m.address, m.account, m.domain, m.first_name, m.last_name, m.state, m.plan, m.price_cents, m.mail_bytes,
-        m.cloud_bytes, m.groupware, m.catalogue, _lines(m.aliases), _lines(m.forwardings), m.keep_copy,
-        _lines(m.own_features), m.own_epoch, _lines(m.blocked_senders), m.created_at, m.updated_at, m.deleted_at,
-        m.revision, m.new_password_hash,
+        m.cloud_bytes, m.groupware, m.catalogue, lines(m.aliases), lines(m.forwardings), m.keep_copy,
+        lines(m.own_features), m.own_epoch, lines(m.blocked_senders), m.created_at, m.updated_at, m.deletes_at,
+        m.resumes_as, m.deleted_at, m.revision, m.new_password_hash,
     )  # fmt: skip
 
 
-def _lines(values: Iterable[str] | None) -> str | None:
+def lines(values: Iterable[str] | None) -> str | None:
+    """Return texts as they cross."""
     return None if values is None else "\n".join(values)
 
 
-def _released(changes: list[Change[str, Mailbox]]) -> list[tuple[Any, ...]]:
+def _released(changes: list[Change[str, Mailbox]]) -> list[Released]:
     return [
         (address, c.key, c.after.account, c.after.updated_at)
         for c in changes
-        if c.after is not None
-        for address in _let_go(c.before, c.after)
+        if c.after is not None and c.before is not None
+        for address in set(c.before.owned).difference(c.after.owned)
     ]
 
 
-def _let_go(before: Mailbox | None, after: Mailbox) -> set[str]:
-    """Return what is to be kept from others for a while, even if it was owned for the length of a batch only."""
-    gone = set(before.owned if before else ()).difference(after.owned)
-    if after.deleted_at is not None and (before is None or before.deleted_at != after.deleted_at):
-        gone.add(after.address)
-    return gone
+def _is_owned(owner: Ownership | None) -> bool:
+    return owner is not None and owner.free_at is None
 
 
-def _taken(changes: list[Change[str, Mailbox]]) -> list[tuple[Any, ...]]:
-    return [
-        (address, c.key, c.after.account)
-        for c in changes
-        if c.after is not None
-        for address in set(c.after.owned).difference(c.before.owned if c.before else ())
-    ]
+def _is_the_same(before: Ownership | None, after: Ownership) -> bool:
+    return before is not None and before.free_at is None and before.mailbox == after.mailbox
+
+
+def _address_of(owner: Ownership) -> str:
+    return owner.address
+
+
+def _taken(owner: Ownership) -> tuple[Any, ...]:
+    return owner.address, owner.mailbox, owner.account, owner.since
 
 
 def _counted(changes: list[Change[str, Mailbox]]) -> list[tuple[Any, ...]]:
@@ -387,12 +392,3 @@ def _counted(changes: list[Change[str, Mailbox]]) -> list[tuple[Any, ...]]:
                 sums[key][0] += sign * mailboxes
                 sums[key][1] += sign * aliases
     return [(*key, *added) for key, added in sorted(sums.items()) if any(added)]
-
-
-def _names_gone(before: Groups | None, after: Groups) -> list[str]:
-    return sorted(set(before.by_name if before else ()).difference(after.by_name))
-
-
-def _groups_changed(before: Groups | None, after: Groups) -> list[Group]:
-    known = before.by_name if before else {}
-    return [group for name, group in sorted(after.by_name.items()) if known.get(name) is not group]

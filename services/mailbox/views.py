@@ -1,8 +1,9 @@
 """The public state of the aggregates, as events and answers carry it. It holds no password and no hash."""
 
+from contracts.forwarding_v1 import CatchAllView, ForwardOnlyView
 from contracts.mailbox_v1 import GroupView, MailboxView, TargetFeatures
 from services.mailbox import features
-from services.mailbox.rows import Domain, Group, Mailbox
+from services.mailbox.rows import CatchAlls, Domain, ForwardOnly, Group, Mailbox
 
 
 def of_mailbox(mailbox: Mailbox, domain: Domain) -> MailboxView:
@@ -26,6 +27,7 @@ def of_mailbox(mailbox: Mailbox, domain: Domain) -> MailboxView:
         features=features.of_mailbox(mailbox, domain),
         blocked_senders=mailbox.blocked_senders,
         created_at=mailbox.created_at,
+        deletes_at=mailbox.deletes_at,
         deleted_at=mailbox.deleted_at,
         revision=mailbox.revision,
     )
@@ -40,3 +42,22 @@ def of_domain(name: str, domain: Domain | None) -> TargetFeatures:
 def of_group(account: str, group: Group) -> GroupView:
     """Return a group."""
     return GroupView(account=account, name=group.name, members=group.members, revision=group.revision)
+
+
+def of_forward_only(forward_only: ForwardOnly) -> ForwardOnlyView:
+    """Return an address that only forwards."""
+    return ForwardOnlyView(
+        account=forward_only.account,
+        address=forward_only.address,
+        domain=forward_only.domain,
+        targets=forward_only.targets,
+        created_at=forward_only.created_at,
+        deleted_at=forward_only.deleted_at,
+        revision=forward_only.revision,
+    )
+
+
+def of_catch_all(catch_alls: CatchAlls, domain: str) -> CatchAllView:
+    """Return a domain's catch-all after the latest change of the account's."""
+    mailbox = catch_alls.by_domain.get(domain)
+    return CatchAllView(account=catch_alls.account, domain=domain, mailbox=mailbox, revision=catch_alls.revision)

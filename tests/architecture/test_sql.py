@@ -12,6 +12,8 @@ SQL_ROOMS = (
     *(f"services/{service}/store.py" for service in SERVICES),
     *(f"services/billing/store_{part}.py" for part in ("check", "files", "invoices", "ledger")),
     "services/mailbox/reads.py",
+    "services/mailbox/store_forwarding.py",
+    "services/mailbox/store_groups.py",
 )
 
 # Schemas that a service owns besides the one of its name: what it shows to programs that are no workers.

@@ -380,12 +380,14 @@ def test_a_request_tells_its_route_and_its_outcomes(route):
 
     assert operation["x-route"] == {
         "stations": list(route.stations),
-        "outcome": f"{route.outcome}.v1",
+        "outcomes": [f"{fact}.v1" for fact in route.outcomes],
         "settled_by": route.settled_by,
         "caller": route.caller,
     }
     ends = {message["$ref"].rpartition("/")[2] for message in operation["reply"]["messages"]}
-    assert ends == {f"{route.outcome}.v1"} | {f"{station}.request-refused.v1" for station in route.stations}
+    assert ends == {f"{fact}.v1" for fact in route.outcomes} | {
+        f"{station}.request-refused.v1" for station in route.stations
+    }
     assert resolve(operation["reply"]["channel"]["$ref"])["address"] == "rpl.{account}.{request_id}"
 
 

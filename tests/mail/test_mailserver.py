@@ -15,6 +15,7 @@ from client.passwords import hash_password
 from contracts.base import Request
 from contracts.billing_v1 import OpenAccount
 from contracts.domain_v1 import ClaimDomain, SetDomainFeatures, ValidateDomain
+from contracts.forwarding_v1 import DeleteForwardOnly, RemoveCatchAll, SetCatchAll, SetForwardOnly
 from contracts.mailbox_v1 import (
     AddAliases,
     BlockSenders,
@@ -185,6 +186,36 @@ async def test_forwardings_go_out_and_the_copy_stays_if_wanted(
     await arrived(gesa, "copied", "kept")
 
 
+async def test_an_address_without_a_mailbox_forwards_and_nobody_logs_in_there(
+    mail_server, new_mailbox, provision, arrived
+):
+    ilse, info = await new_mailbox("ilse"), f"info@{DOMAIN}"
+    await provision(SetForwardOnly(address=info, targets=(ilse, "info@elsewhere.example")))
+    await mail_server.deliver(FRIEND, info, "to both")
+    await mail_server.deliver(FRIEND, f"info+tag@{DOMAIN}", "with a tag")
+    await arrived(ilse, "to both", "with a tag")
+    assert not await mail_server.can_log_in(info, PASSWORD)
+    await provision(DeleteForwardOnly(address=info))
+    assert (await mail_server.rcpt(FRIEND, info))[0].startswith("550 5.1.1")
+
+
+async def test_a_catch_all_gets_what_nobody_else_does(mail_server, new_mailbox, provision, arrived):
+    jan, kaja = await new_mailbox("jan"), await new_mailbox("kaja")
+    await provision(AddAliases(address=jan, aliases=(f"jan@{OTHER_DOMAIN}",)))
+    await provision(SetCatchAll(domain=OTHER_DOMAIN, mailbox=kaja))
+    await mail_server.deliver(FRIEND, f"jan@{OTHER_DOMAIN}", "for jan")
+    await mail_server.deliver(FRIEND, f"jan+tag@{OTHER_DOMAIN}", "for jan's tag")
+    await mail_server.deliver(FRIEND, f"anybody@{OTHER_DOMAIN}", "for anybody")
+    await arrived(jan, "for jan", "for jan's tag")
+    await arrived(kaja, "for anybody")
+    assert (await mail_server.rcpt(FRIEND, f"anybody@{DOMAIN}"))[0].startswith("550 5.1.1")
+    await provision(SuspendMailbox(address=kaja))
+    assert (await mail_server.rcpt(FRIEND, f"anybody@{OTHER_DOMAIN}"))[0].startswith("550 5.1.1")
+    await provision(ReactivateMailbox(address=kaja))
+    await provision(RemoveCatchAll(domain=OTHER_DOMAIN))
+    assert (await mail_server.rcpt(FRIEND, f"anybody@{OTHER_DOMAIN}"))[0].startswith("550 5.1.1")
+
+
 # --- quota ------------------------------------------------------------------------------------------------------
 
 
@@ -259,7 +290,7 @@ async def test_a_suspended_mailbox_takes_no_mail_and_lets_nobody_in(mail_server,
 async def test_a_deleted_mailbox_is_unknown(mail_server, new_mailbox, provision):
     nele = await new_mailbox("nele")
     assert (await mail_server.rcpt(FRIEND, nele))[0].startswith("250")
-    await provision(DeleteMailbox(address=nele))
+    await provision(DeleteMailbox(address=nele, immediately=True))
     assert (await mail_server.rcpt(FRIEND, nele))[0].startswith("550 5.1.1")
     assert not await mail_server.can_log_in(nele, PASSWORD)
 

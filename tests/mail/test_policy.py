@@ -27,9 +27,9 @@ ROWS = f"""
     SELECT address, 'nordwind', 'a.example', 'A', 'B', 'active', 'mail', 100, 1, 0, false, '1', '{{BLF-CRYPT}}', '{{}}',
         '{{}}', true, 0, string_to_array(blocked, ','), now(), now(), 1
     FROM (VALUES ('{ANNA}', '{SPAMMER},@ads.example'), ('{BELA}', '')) AS m (address, blocked);
-    INSERT INTO mailbox.address (address, mailbox, account)
-        VALUES ('{ANNA}', '{ANNA}', 'nordwind'), ('ann@a.example', '{ANNA}', 'nordwind'),
-               ('{BELA}', '{BELA}', 'nordwind')"""
+    INSERT INTO mailbox.address (address, mailbox, account, since)
+        VALUES ('{ANNA}', '{ANNA}', 'nordwind', now()), ('ann@a.example', '{ANNA}', 'nordwind', now()),
+               ('{BELA}', '{BELA}', 'nordwind', now())"""
 
 
 @dataclass

@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from services.chassis.database import LOOK_UP_SESSION
 from services.chassis.migrations import migrate, migrations_of
-from services.mailbox import features, reads
+from services.mailbox import features, reads, store_forwarding
 from services.mailbox.rows import Domain, Mailbox
 
 MAILBOXES, DOMAINS = 100_000, 2_000
@@ -26,6 +26,9 @@ COLUMNS = {
     "login": ["address", "password_hash"],
     "recipient": ["address", "mailbox", "state"],
     "alias": ["address", "mailbox"],
+    "forward_only": ["address", "target"],
+    "catch_all": ["domain", "mailbox"],
+    "quarantine": ["address"],
     "forwarding": ["mailbox", "target", "keep_copy"],
     "quota": ["mailbox", "quota_bytes"],
     "sender_block": ["mailbox", "sender"],
@@ -43,7 +46,7 @@ ADD_MAILBOX = """
     VALUES ($1, 'nordwind', split_part($1, '@', 2), 'A', 'B', $2, 'mail', 100, 1000000000, 0, false, '1',
         CASE WHEN $2 <> 'deleted' THEN '{BLF-CRYPT}' || $1 END, $3, $4, $5, $6, $7, $8, now(), now(),
         CASE WHEN $2 = 'deleted' THEN now() END, 1)"""
-OWN = "INSERT INTO mailbox.address (address, mailbox, account) VALUES ($1, $2, 'nordwind')"
+OWN = "INSERT INTO mailbox.address (address, mailbox, account, since) VALUES ($1, $2, 'nordwind', now())"
 
 FILL = f"""
     INSERT INTO mailbox.domain (account, domain, domain_id, state, features, epoch, mailboxes, revision)
@@ -57,9 +60,17 @@ FILL = f"""
         '{{BLF-CRYPT}}', '{{}}', CASE WHEN n % 10 = 0 THEN ARRAY['m@away.example'] ELSE '{{}}' END, true, 0,
         ARRAY['@ads.example'], now(), now(), 1
     FROM (SELECT n, 'd' || n % {DOMAINS} || '.example' AS d FROM generate_series(1, {MAILBOXES}) AS n) AS m;
-    INSERT INTO mailbox.address (address, mailbox, account)
-        SELECT prefix || m.address, m.address, m.account
+    INSERT INTO mailbox.address (address, mailbox, account, since)
+        SELECT prefix || m.address, m.address, m.account, now()
         FROM mailbox.mailbox AS m, unnest(ARRAY['', 'alias-']) AS prefix;
+    INSERT INTO mailbox.catch_all (account, domain, mailbox, revision)
+        SELECT 'a' || n % 100, 'd' || n || '.example', 'm' || n || '@d' || n || '.example', 1
+        FROM generate_series(1, {DOMAINS - 1}) AS n;
+    INSERT INTO mailbox.forward_only (address, account, domain, targets, created_at, updated_at, revision)
+        SELECT 'f-' || m.address, m.account, m.domain, ARRAY['x@away.example'], now(), now(), 1
+        FROM mailbox.mailbox AS m;
+    INSERT INTO mailbox.quarantine (address, mailbox, account, free_at)
+        SELECT 'q-' || m.address, m.address, 'gone', now() + interval '1 day' FROM mailbox.mailbox AS m;
     ANALYZE"""
 
 
@@ -130,6 +141,42 @@ async def test_each_state_shows_what_mail_servers_may_do_with_it(connection: Any
         ("on@a.example", "y@b.example", True),
     ]
     assert await shown(connection, "quota") == [("off@a.example", 10**9), ("on@a.example", 10**9)]
+
+
+async def test_a_catch_all_is_no_alias_and_gets_mail_while_its_mailbox_is_active(connection: Any) -> None:
+    await add(connection, "on@a.example")
+    await add(connection, "off@b.example", "suspended")
+    for domain, mailbox in (("a.example", "on@a.example"), ("b.example", "off@b.example")):
+        await connection.execute(OWN, f"@{domain}", mailbox)
+        await connection.execute("INSERT INTO mailbox.catch_all VALUES ('nordwind', $1, $2, 1)", domain, mailbox)
+    assert await shown(connection, "catch_all") == [("a.example", "on@a.example")]
+    assert await shown(connection, "alias") == []
+    assert [address for address, *_ in await shown(connection, "recipient")] == ["off@b.example", "on@a.example"]
+
+
+async def test_a_catch_all_is_not_for_addresses_that_another_account_gave_up_lately(connection: Any) -> None:
+    await connection.execute("INSERT INTO mailbox.catch_all VALUES ('nordwind', 'a.example', 'on@a.example', 1)")
+    for address, account, days in (("own", "nordwind", 9), ("theirs", "suedwind", 9), ("over", "suedwind", -1)):
+        await connection.execute(
+            "INSERT INTO mailbox.quarantine VALUES ($1, $1, $2, now() + make_interval(days => $3))",
+            f"{address}@a.example",
+            account,
+            days,
+        )
+    assert await shown(connection, "quarantine") == [("theirs@a.example",)]
+
+
+async def test_an_address_that_only_forwards_is_shown_with_its_targets(connection: Any) -> None:
+    add_address = """
+        INSERT INTO mailbox.forward_only (
+            address, account, domain, targets, created_at, updated_at, deleted_at, revision)
+        VALUES ($1, 'nordwind', 'a.example', $2, now(), now(), $3, 1)"""
+    await connection.execute(add_address, "info@a.example", ["x@b.example", "y@b.example"], None)
+    await connection.execute(add_address, "gone@a.example", [], datetime.now(UTC))
+    await connection.execute(OWN, "info@a.example", None)
+    expected = [("info@a.example", "x@b.example"), ("info@a.example", "y@b.example")]
+    assert await shown(connection, "forward_only") == expected
+    assert await shown(connection, "recipient") == await shown(connection, "alias") == []
 
 
 @pytest.mark.parametrize(
@@ -256,20 +303,21 @@ async def assert_by_key(connection: Any, sql: str) -> None:
 async def test_every_look_up_of_postfix_and_dovecot_is_by_key(filled: Any, rendering: ModuleType) -> None:
     queries = look_ups(rendering)
     assert queries.pop("dovecot-sql.conf.ext iterate_query")  # reads all mailboxes, as `doveadm -A` wants them
-    assert len(queries) == 7
+    assert len(queries) == 9
     for number in (1, MAILBOXES - 1):
         local, domain = f"m{number}", f"d{number % DOMAINS}.example"
         for name, query in queries.items():
             key = domain if name.startswith("domain.cf") else f"{local}@{domain}"
-            sql = query.replace("%Lu", key).replace("%u", local).replace("%d", domain).replace("%s", key)
+            whole = f"@{domain}" if name.startswith("catch_all") else key
+            sql = query.replace("%Lu", key).replace("%u", local).replace("%d", domain).replace("%s", whole)
             await assert_by_key(filled, sql)
-            if "suspended" not in name:
+            if not name.startswith(("suspended", "quarantine")):
                 assert len(await filled.fetch(sql)) == 1, name
 
 
 async def test_every_view_is_read_by_key(filled: Any) -> None:
     for view, columns in COLUMNS.items():
-        key = "d1.example" if view == "domain" else "m1@d1.example"
+        key = "d1.example" if view in ("domain", "catch_all") else "m1@d1.example"
         await assert_by_key(filled, f"SELECT {columns[-1]} FROM mta.{view} WHERE {columns[0]} = '{key}'")
 
 
@@ -281,3 +329,13 @@ async def test_the_look_up_of_the_policy_service_is_by_key(filled: Any) -> None:
     arguments = ", ".join((*one, "ARRAY[NULL, NULL]", "ARRAY['@ads.example', '@y.example']"))
     assert [row["number"] for row in await filled.fetch(f"EXECUTE look_up ({arguments})")] == [1]
     await assert_by_key(filled, f"EXECUTE look_up ({arguments})")
+
+
+async def test_where_mail_goes_on_inside_an_account_is_looked_up_by_key(filled: Any) -> None:
+    await filled.execute("SET LOCAL ROLE NONE")
+    await filled.execute(f"PREPARE flows (text[], text[], bigint) AS {store_forwarding._LOAD_FLOWS}")
+    ask = "EXECUTE flows (ARRAY['a1'], ARRAY['f-m1@d1.example'], 5001)"
+    led = [row["address"] for row in await filled.fetch(ask)]
+    assert led == ["f-m1@d1.example", "m1@d1.example"], "nobody has it, so it is the catch-all's"
+    await assert_by_key(filled, ask)
+    await filled.execute("SET LOCAL ROLE mta_reader")

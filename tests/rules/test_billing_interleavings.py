@@ -6,8 +6,8 @@ After every step the caps hold, the counters are the sums over the holdings, and
 facts has; as long as no fact is later than the grace, they also cover what there really is.
 """
 
-from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -29,42 +29,57 @@ from contracts.billing_v1 import (
     ReservedGroup,
     ReservedMailbox,
 )
+from contracts.forwarding_v1 import (
+    AdmittedCatchAll,
+    AdmittedForwardOnly,
+    CatchAllRemoved,
+    CatchAllSet,
+    CatchAllView,
+    ForwardOnlyDeleted,
+    ForwardOnlySet,
+    ForwardOnlyView,
+    ReservedCatchAll,
+    ReservedForwardOnly,
+    SetCatchAll,
+    SetForwardOnly,
+)
 from contracts.mailbox_v1 import (
     AddAliases,
     AliasesChanged,
     ChangePlan,
     CreateGroup,
     CreateMailbox,
-    FeatureState,
     ForwardingsSet,
     GroupCreated,
     GroupDeleted,
     GroupView,
     MailboxCreated,
     MailboxDeleted,
-    MailboxView,
     PlanChanged,
     SetForwardings,
 )
 from contracts.messages import REGISTRY
 from contracts.refusals import RequestRefused, refuse
-from services.billing import handlers
+from services.billing import handlers_forwarding
 from services.billing.capacity import RESOURCES, Holding, Room, resource_of
 from services.billing.handlers import HOUSE
 from services.billing.ledger import Entry, Page, recounted, replayed
 from services.billing.store import ACCOUNTS, HOLDINGS, ROOMS
 from services.billing.store_ledger import LEDGER
-from services.chassis.book import Book, Change
+from services.chassis.book import Book
 from services.chassis.fates import Done, Fate, HandedOver, Never, Refused, Say
 from services.chassis.received import Received, Tick
 from services.chassis.service import Moment
+from tests.rules.billing_neighbour import ACCOUNT, Mailbox, Shelf, finish
 
-ACCOUNT = "nordwind"
+SERVICE = handlers_forwarding.service  # with the handlers of both files
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HASH = "{SHA512-CRYPT}$6$salt$" + "a" * 86
 ADDRESSES = [f"{name}@nordwind-segel.de" for name in "ab"]
 PLANS = ["mail", "office"]
 addresses = st.sampled_from(ADDRESSES)
+INFO = "info@nordwind-segel.de"
+domains = st.sampled_from(["nordwind-segel.de", "xn--bcher-kva.de"])
 Size = tuple[int | None, int | None, int | None, dict[str, int]]
 SIZES: list[Size] = [
     (None, None, None, {}),
@@ -76,44 +91,6 @@ SIZES: list[Size] = [
 ]
 sizes = st.sampled_from(SIZES)
 aliases = st.sets(st.sampled_from([f"x{n}@nordwind-segel.de" for n in range(4)]), min_size=1, max_size=2)
-
-
-@dataclass
-class Shelf:
-    """A table in memory."""
-
-    name: str
-    rows: dict[Any, Any] = field(default_factory=dict)
-
-    async def load(self, conn: Any, keys: list[Any]) -> dict[Any, Any]:
-        return {key: self.rows[key] for key in keys if key in self.rows}
-
-    async def save(self, conn: Any, changes: list[Change[Any, Any]]) -> None:
-        for change in changes:
-            self.rows[change.key] = change.after
-            if change.after is None:
-                del self.rows[change.key]
-
-
-@dataclass
-class Mailbox:
-    """A mailbox as its worker has it."""
-
-    address: str
-    plan: str
-    created_at: datetime
-    revision: int = 1
-    aliases: set[str] = field(default_factory=set)
-    forwardings: tuple[str, ...] = ()
-
-    def view(self) -> MailboxView:
-        return MailboxView(
-            account=ACCOUNT, address=self.address, domain="nordwind-segel.de", first_name="A", last_name="B",
-            state="active", plan=self.plan, price_cents=100, mail_bytes=1, cloud_bytes=1, groupware=True,
-            catalogue="2026-01-01", aliases=tuple(sorted(self.aliases)), forwardings=self.forwardings, keep_copy=True,
-            features=FeatureState(on=(), origin="default"), blocked_senders=(), created_at=self.created_at,
-            revision=self.revision,
-        )  # fmt: skip
 
 
 class Interleavings(RuleBasedStateMachine):
@@ -130,6 +107,9 @@ class Interleavings(RuleBasedStateMachine):
         self.facts: list[tuple[UUID, datetime, Any]] = []  # on their way to billing, in any order
         self.old_facts: list[tuple[UUID, datetime, Any]] = []  # that arrived and may arrive again
         self.mailboxes: dict[str, Mailbox] = {}
+        self.forwards: dict[str, ForwardOnlyView] = {}
+        self.catch_alls: set[str] = set()
+        self.catch_all_revision = 0
         self.groups: set[str] = set()
         self.group_revision = 0
         self.punctual = True  # do all facts arrive within the grace?
@@ -142,7 +122,7 @@ class Interleavings(RuleBasedStateMachine):
         message = Received(id_, request_id or id_, ACCOUNT, "", "bus", time or self.now, model)
         refused = isinstance(model, RequestRefused)
         type_ = "mailbox.request-refused.v1" if refused else REGISTRY.of(type(model)).type
-        found = next(handler for (_, name), handler in handlers.service.messages.items() if name == type_)
+        found = next(handler for (_, name), handler in SERVICE.messages.items() if name == type_)
         return self.decide(found.keys(message), lambda book: found.decide(message, book, Moment(self.now)))
 
     def decide(self, wanted: Iterable[Any], decide: Any) -> Fate:
@@ -241,6 +221,21 @@ class Interleavings(RuleBasedStateMachine):
         fate = self.request(SetForwardings(address=address, targets=targets), at_once=at_once)
         assert isinstance(fate, HandedOver) or number > before, "replacing within what is held always succeeds"
 
+    @rule(number=st.integers(1, 3), at_once=st.booleans())
+    def set_forward_only(self, number: int, at_once: bool) -> None:
+        targets = tuple(f"t{n}@example.org" for n in range(number))
+        before = self.holdings.get(f"forward-only/{INFO}", Holding()).held
+        order = AdmittedForwardOnly(request=SetForwardOnly(address=INFO, targets=targets), domain_id=UUID(int=0))
+        fate = self.request(order, at_once=at_once)
+        assert isinstance(fate, HandedOver) or number > before, "replacing within what is held always succeeds"
+
+    @rule(domain=domains, address=addresses, at_once=st.booleans())
+    def set_catch_all(self, domain: str, address: str, at_once: bool) -> None:
+        held = f"catch-all/{domain}" in self.holdings and self.holdings[f"catch-all/{domain}"].held
+        order = AdmittedCatchAll(request=SetCatchAll(domain=domain, mailbox=address), domain_id=UUID(int=0))
+        fate = self.request(order, at_once=at_once)
+        assert isinstance(fate, HandedOver) or not held, "another mailbox takes no more room"
+
     @rule(name=st.sampled_from(["crew", "a/b"]))
     def create_group(self, name: str) -> None:
         self.request(CreateGroup(name=name))
@@ -276,6 +271,18 @@ class Interleavings(RuleBasedStateMachine):
                 return None
             self.groups.add(request.name)
             return GroupCreated(group=self.group(request.name))
+        if isinstance(order, ReservedForwardOnly):
+            before = self.forwards.get(request.address)
+            self.tick()
+            made = ForwardOnlyView(
+                account=ACCOUNT, address=request.address, domain="nordwind-segel.de", targets=request.targets,
+                created_at=before.created_at if before else self.now, revision=before.revision + 1 if before else 1,
+            )  # fmt: skip
+            self.forwards[request.address] = made
+            return ForwardOnlySet(forward_only=made)
+        if isinstance(order, ReservedCatchAll):
+            self.catch_alls.add(request.domain)
+            return CatchAllSet(catch_all=self.catch_all(request.domain, request.mailbox))
         mailbox = self.mailboxes.get(request.address)
         if isinstance(order, ReservedMailbox):
             if mailbox is not None:
@@ -295,6 +302,10 @@ class Interleavings(RuleBasedStateMachine):
         assert isinstance(order, ReservedForwardings)
         mailbox.forwardings = request.targets
         return ForwardingsSet(mailbox=mailbox.view())
+
+    def catch_all(self, domain: str, mailbox: str | None) -> CatchAllView:
+        self.catch_all_revision += 1
+        return CatchAllView(account=ACCOUNT, domain=domain, mailbox=mailbox, revision=self.catch_all_revision)
 
     def group(self, name: str) -> GroupView:
         self.group_revision += 1
@@ -316,6 +327,21 @@ class Interleavings(RuleBasedStateMachine):
         mailbox.aliases.remove(data.draw(st.sampled_from(sorted(mailbox.aliases))))
         mailbox.revision += 1
         self.facts.append((UUID(int=next(self.numbers)), self.now, AliasesChanged(mailbox=mailbox.view())))
+
+    @precondition(lambda self: self.forwards)
+    @rule()
+    def a_forward_only_is_given_up(self) -> None:
+        view = self.forwards.pop(INFO)
+        gone = view.model_copy(update={"targets": (), "deleted_at": self.now, "revision": view.revision + 1})
+        self.facts.append((UUID(int=next(self.numbers)), self.now, ForwardOnlyDeleted(forward_only=gone)))
+
+    @precondition(lambda self: self.catch_alls)
+    @rule(data=st.data())
+    def a_catch_all_ends(self, data: Any) -> None:
+        domain = data.draw(st.sampled_from(sorted(self.catch_alls)))
+        self.catch_alls.remove(domain)
+        fact = CatchAllRemoved(catch_all=self.catch_all(domain, None))
+        self.facts.append((UUID(int=next(self.numbers)), self.now, fact))
 
     @precondition(lambda self: self.groups)
     @rule(data=st.data())
@@ -369,7 +395,7 @@ class Interleavings(RuleBasedStateMachine):
         latest = self.now - HOUSE.release_grace
         due = list(self.shelves[2].rows)  # more than what is due: the decision looks again
         tick = Tick(UUID(int=next(self.numbers)), "", "expire-reservations", "", self.now, self.now, observation=due)
-        found = handlers.service.timers["expire-reservations"]
+        found = SERVICE.timers["expire-reservations"]
         fate = self.decide(found.keys(tick), lambda book: found.decide(tick, book, Moment(self.now)))
         assert isinstance(fate, Done)
         assert not any(target.expires_at <= latest for row in self.holdings.values() for target in row.targets)
@@ -441,6 +467,8 @@ class Interleavings(RuleBasedStateMachine):
             assert held.get(f"alias/{mailbox.address}", 0) >= len(mailbox.aliases)
             assert held.get(f"forwarding/{mailbox.address}", 0) >= len(mailbox.forwardings)
         assert all(held.get(f"group/{name}", 0) >= 1 for name in self.groups)
+        assert all(held.get(f"catch-all/{domain}", 0) >= 1 for domain in self.catch_alls)
+        assert all(held.get(f"forward-only/{a}", 0) >= len(view.targets) for a, view in self.forwards.items())
 
     @invariant()
     def when_all_is_settled_the_room_is_that_of_what_there_is(self) -> None:
@@ -448,20 +476,13 @@ class Interleavings(RuleBasedStateMachine):
             return
         found = {holder: (h.confirmed, h.plan) for holder, h in self.holdings.items() if h.held or h.targets}
         expected: dict[str, tuple[int, str | None]] = {f"group/{name}": (1, None) for name in self.groups}
+        expected |= {f"catch-all/{domain}": (1, None) for domain in self.catch_alls}
+        expected |= {f"forward-only/{address}": (len(view.targets), None) for address, view in self.forwards.items()}
         for m in self.mailboxes.values():
             expected[f"mailbox/{m.address}"] = (1, m.plan)
             expected[f"alias/{m.address}"] = (len(m.aliases), None)
             expected[f"forwarding/{m.address}"] = (len(m.forwardings), None)
         assert found == {holder: taken for holder, taken in expected.items() if taken[0]}
-
-
-def finish(coroutine: Coroutine[Any, Any, Any]) -> None:
-    """Run a coroutine that never waits."""
-    try:
-        coroutine.send(None)
-    except StopIteration:
-        return
-    raise AssertionError("it waited")
 
 
 TestInterleavings = Interleavings.TestCase

@@ -21,12 +21,12 @@ from deploy.devstack.knot import KnotDns
 from services.dnscheck.asking.resolver import Resolver
 from services.dnscheck.asking.restraint import Rates
 
-_STAND = Path(__file__).with_name("invoice_stand.py")  # loaded by path: test folders are no packages
-_spec = importlib.util.spec_from_file_location(_STAND.stem, _STAND)
-assert _spec is not None
-assert _spec.loader is not None
-sys.modules[_STAND.stem] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(sys.modules[_STAND.stem])
+for _name in ("invoice_stand", "mailbox_model", "mailbox_requests"):  # loaded by path: test folders are no packages
+    _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
+    assert _spec is not None
+    assert _spec.loader is not None
+    sys.modules[_name] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules[_name])
 
 ODD_ADDRESS = "127.53.0.9"  # where a test puts a server of its own
 # All zones of a test share two servers.

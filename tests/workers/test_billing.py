@@ -330,9 +330,17 @@ async def test_a_plan_change_has_the_new_price_and_a_deletion_frees_all(bus, acc
         return [(p.plan, p.mailboxes) for p in (await bus.ask(account, AskUsage())).plans] == [("office", 1)]
 
     await bus.eventually(priced)
-    await bus.send(account, MailboxDeleted(mailbox=mailbox(account, address, 3, "office", 450)))
+    gone_at = datetime.now(UTC) - timedelta(hours=3)  # it was due then; its worker was late
+    deleted = mailbox(account, address, 3, "office", 450).model_copy(update={"deleted_at": gone_at})
+    await bus.send(account, MailboxDeleted(mailbox=deleted))
     await reaches(bus, account, mailbox=(0, 0))
     assert (await bus.ask(account, AskUsage())).plans == ()
+    charged_until = await bus.fetch(
+        "SELECT seen_at FROM billing.ledger WHERE account_id = $1 AND holder = $2 ORDER BY revision DESC LIMIT 1",
+        account,
+        f"mailbox/{address}",
+    )
+    assert charged_until[0]["seen_at"] == gone_at
 
 
 async def test_what_does_not_fit_is_set_aside_and_never_booked(bus, billing):

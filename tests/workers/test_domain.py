@@ -204,6 +204,20 @@ async def test_the_gate_hands_a_mailbox_on_or_names_the_next_step(bus, account, 
     assert (await shown(bus, account, name)).revision == view.revision
 
 
+async def test_a_hash_that_costs_too_little_passes_nowhere(bus, account, name):
+    weak = "{ARGON2ID}$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$ZGlnZXN0ZGlnZXN0"
+    refused = await claim(bus, account, name, password_hash=weak)
+    assert refused.data.refusal.code == "password_hash_too_weak"
+    await active(bus, account, name)
+    for request in (
+        SetDomainPassword(domain=name, password_hash=weak),
+        CreateMailbox(address=f"anna@{name}", first_name="A", last_name="B", plan="mail", password_hash=weak),
+    ):
+        refused = await bus.request(account, request)
+        assert refused.data.refusal.code == "password_hash_too_weak"
+        assert "c2Fsd" not in refused.model_dump_json()
+
+
 async def test_alias_domains_pass_the_same_gate_and_every_finding_is_listed(bus, account, name):
     await active(bus, account, name)
     request = AddAliases(address=f"anna@{name}", aliases=(f"a@{name}", "b@unbekannt-eins.de", "c@unbekannt-zwei.de"))

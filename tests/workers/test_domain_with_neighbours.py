@@ -67,7 +67,7 @@ async def test_a_domain_with_a_mailbox_passes_on_once_the_mailbox_is_gone(bus, d
     assert refused.data.refusal.findings[0].details["mailboxes"] == 1
     assert (await shown(bus, "holder", name)).transfer.holder_proof == "held"
 
-    await bus.request("holder", DeleteMailbox(address=address))
+    await bus.request("holder", DeleteMailbox(address=address, immediately=True))
     answered = await bus.request("holder", consent)
     assert answered.type == "domain.transfer-answered.v1"
     held = await in_state(bus, "claimant", name, "active")

@@ -92,6 +92,20 @@ async def test_no_event_and_no_answer_carries_a_password_hash(bus: Any, account:
     assert "CRYPT" not in asked.model_dump_json()
 
 
+async def test_a_hash_that_costs_too_little_is_refused_and_not_told(bus: Any, account: str) -> None:
+    address, weak = f"anna@{account}.example", "{BLF-CRYPT}$2b$04$" + "W" * 53
+    order = new_mailbox(account, address)
+    order = order.model_copy(update={"request": order.request.model_copy(update={"password_hash": weak})})
+    refused = await bus.request(account, order)
+    assert refused.data.refusal.code == "password_hash_too_weak"
+    assert refused.data.reservation == (f"mailbox/{address}",)
+    await made(bus, account, address)
+    refused = await bus.request(account, mailbox.SetMailboxPassword(address=address, password_hash=weak))
+    assert refused.data.refusal.findings[0].details == {"scheme": "BLF-CRYPT", "minimum": "cost=10"}
+    for envelope in await bus.events(f"evt.{account}.>"):
+        assert "WWWW" not in envelope.model_dump_json()
+
+
 async def test_a_refusal_gives_the_reservation_back(bus: Any, account: str) -> None:
     address = f"anna@{account}.example"
     await made(bus, account, address)
@@ -202,7 +216,7 @@ async def test_a_domain_is_vacated_only_when_nothing_stands_under_it(bus: Any, a
     await made(bus, account, address)
     removal = domain.DomainRemoval(request=domain.RemoveDomain(domain=name), domain_id=id_)
     await bus.send(account, removal)
-    await bus.request(account, mailbox.DeleteMailbox(address=address))
+    await bus.request(account, mailbox.DeleteMailbox(address=address, immediately=True))
     await bus.send(account, removal)
     answer = await bus.request(account, new_mailbox(account, f"late@{name}"))
     assert answer.data.refusal.code == "domain_not_active"
@@ -222,7 +236,7 @@ async def test_a_deleted_mailbox_leaves_its_groups(bus: Any, account: str) -> No
         request=mailbox.ChangePlan(address=anna, plan="mail"), terms=MAIL, reservation=reserved(f"mailbox/{anna}")
     )
     assert (await bus.request(account, plan)).data.refusal.code == "plan_needed_by_group"
-    request_id = await bus.send(account, mailbox.DeleteMailbox(address=anna))
+    request_id = await bus.send(account, mailbox.DeleteMailbox(address=anna, immediately=True))
     deleted = await bus.answer(account, request_id)
     assert (deleted.type, deleted.data.mailbox.state) == ("mailbox.mailbox-deleted.v1", "deleted")
     groups = await bus.ask(account, mailbox.AskGroups())
@@ -236,7 +250,7 @@ async def test_a_deleted_mailbox_leaves_its_groups(bus: Any, account: str) -> No
 async def test_pages_hold_every_living_mailbox_once(bus: Any, account: str) -> None:
     addresses = [f"m{number}@{on}.{account}.example" for number in range(5) for on in ("a", "b")]
     await made(bus, account, *addresses, terms=MAIL)
-    await bus.request(account, mailbox.DeleteMailbox(address=addresses[0]))
+    await bus.request(account, mailbox.DeleteMailbox(address=addresses[0], immediately=True))
     expected = sorted(addresses[1:])
     found, after = [], ""
     while after is not None:

@@ -12,14 +12,15 @@ GOOD = {
     "mailbox.mailbox": (
         "INSERT INTO mailbox.mailbox (address, account, domain, first_name, last_name, state, plan, price_cents,"
         " mail_bytes, cloud_bytes, groupware, catalogue, password_hash, aliases, forwardings, keep_copy, own_features,"
-        " own_epoch, blocked_senders, created_at, updated_at, deleted_at, revision)",
+        " own_epoch, blocked_senders, created_at, updated_at, deletes_at, resumes_as,"
+        " deleted_at, revision)",
         {
             "address": "'x@y.example'", "account": "'nordwind'", "domain": "'y.example'", "first_name": "'A'",
             "last_name": "'B'", "state": "'active'", "plan": "'mail'", "price_cents": "100", "mail_bytes": "1",
             "cloud_bytes": "0", "groupware": "false", "catalogue": "'1'", "password_hash": "'{ARGON2ID}$'",
             "aliases": "'{}'", "forwardings": "'{}'", "keep_copy": "true", "own_features": "NULL", "own_epoch": "0",
-            "blocked_senders": "'{}'", "created_at": "now()", "updated_at": "now()", "deleted_at": "NULL",
-            "revision": "1",
+            "blocked_senders": "'{}'", "created_at": "now()", "updated_at": "now()", "deletes_at": "NULL",
+            "resumes_as": "NULL", "deleted_at": "NULL", "revision": "1",
         },
     ),
     "mailbox.domain": (
@@ -35,12 +36,27 @@ GOOD = {
         {"account_id": "'x'", "state": "'active'", "package": "'gold'", "self_service": "true", "revision": "1"},
     ),
     "mailbox.address": (
-        "INSERT INTO mailbox.address (address, mailbox, account)",
-        {"address": "'x@y.example'", "mailbox": "'x@y.example'", "account": "'nordwind'"},
+        "INSERT INTO mailbox.address (address, mailbox, account, since)",
+        {"address": "'x@y.example'", "mailbox": "'x@y.example'", "account": "'nordwind'", "since": "now()"},
     ),
     "mailbox.quarantine": (
-        "INSERT INTO mailbox.quarantine (address, mailbox, account, released_at)",
-        {"address": "'x@y.example'", "mailbox": "'x@y.example'", "account": "'nordwind'", "released_at": "now()"},
+        "INSERT INTO mailbox.quarantine (address, mailbox, account, free_at)",
+        {"address": "'x@y.example'", "mailbox": "'x@y.example'", "account": "'nordwind'", "free_at": "now()"},
+    ),
+    "mailbox.forward_only": (
+        "INSERT INTO mailbox.forward_only (address, account, domain, targets, created_at, updated_at, deleted_at,"
+        " revision)",
+        {
+            "address": "'x@y.example'", "account": "'nordwind'", "domain": "'y.example'", "targets": "'{a@b.example}'",
+            "created_at": "now()", "updated_at": "now()", "deleted_at": "NULL", "revision": "1",
+        },
+    ),
+    "mailbox.catch_all": (
+        "INSERT INTO mailbox.catch_all (account, domain, mailbox, revision)",
+        {"account": "'nordwind'", "domain": "'y.example'", "mailbox": "'x@y.example'", "revision": "1"},
+    ),
+    "mailbox.account_catch_alls": (
+        "INSERT INTO mailbox.account_catch_alls (account, revision)", {"account": "'x'", "revision": "1"},
     ),
     "mailbox.account_groups": (
         "INSERT INTO mailbox.account_groups (account, revision)", {"account": "'x'", "revision": "1"},
@@ -63,6 +79,11 @@ BAD: list[tuple[str, dict[str, str], str]] = [
     ("mailbox.mailbox", {"domain": "'z.example'"}, "mailbox_domain_of_address"),
     ("mailbox.mailbox", {"address": "'X@y.example'"}, "mailbox_domain_of_address"),
     ("mailbox.mailbox", {"deleted_at": "now()"}, "mailbox_deleted_at"),
+    ("mailbox.mailbox", {"deletes_at": "now()"}, "mailbox_deletes_at"),
+    ("mailbox.mailbox", {"state": "'deleting'", "resumes_as": "'active'"}, "mailbox_deletes_at"),
+    ("mailbox.mailbox", {"state": "'deleting'", "deletes_at": "now()"}, "mailbox_can_be_had_back"),
+    ("mailbox.mailbox", {"resumes_as": "'active'"}, "mailbox_can_be_had_back"),
+    ("mailbox.mailbox", {"state": "'deleting'", "deletes_at": "now()", "resumes_as": "'gone'"}, "mailbox_resumes_as"),
     ("mailbox.mailbox", {"password_hash": "NULL"}, "mailbox_password_hash"),
     ("mailbox.mailbox", {**DELETED, "password_hash": "'{ARGON2ID}$'"}, "mailbox_password_hash"),
     ("mailbox.mailbox", {"password_hash": "'secret'"}, "mailbox_password_scheme"),
@@ -80,6 +101,13 @@ BAD: list[tuple[str, dict[str, str], str]] = [
     ("mailbox.domain", {"revision": "0"}, "domain_revision"),
     ("mailbox.account", {"state": "'gone'"}, "account_state"),
     ("mailbox.account", {"revision": "0"}, "account_revision"),
+    ("mailbox.forward_only", {"domain": "'z.example'"}, "forward_only_domain_of_address"),
+    ("mailbox.forward_only", {"targets": "'{}'"}, "forward_only_goes_somewhere"),
+    ("mailbox.forward_only", {"deleted_at": "now()"}, "forward_only_goes_somewhere"),
+    ("mailbox.forward_only", {"targets": "'{x@y.example}'"}, "forward_only_not_to_itself"),
+    ("mailbox.forward_only", {"revision": "0"}, "forward_only_revision"),
+    ("mailbox.catch_all", {"revision": "0"}, "catch_all_revision"),
+    ("mailbox.account_catch_alls", {"revision": "0"}, "account_catch_alls_revision"),
     ("mailbox.account_groups", {"revision": "0"}, "account_groups_revision"),
     ("mailbox.mail_group", {"name": "''"}, "mail_group_name"),
     ("mailbox.mail_group", {"revision": "0"}, "mail_group_revision"),
@@ -90,6 +118,9 @@ KEYS = {
     "mailbox.account": "account_pk",
     "mailbox.address": "address_taken",
     "mailbox.quarantine": "quarantine_pk",
+    "mailbox.forward_only": "forward_only_pk",
+    "mailbox.catch_all": "catch_all_pk",
+    "mailbox.account_catch_alls": "account_catch_alls_pk",
     "mailbox.account_groups": "account_groups_pk",
     "mailbox.mail_group": "group_exists",
 }
@@ -127,3 +158,19 @@ async def test_a_row_is_there_once(connection: Any, table: str) -> None:
     with pytest.raises(asyncpg.UniqueViolationError) as refused:
         await insert(connection, table, {})
     assert refused.value.constraint_name == KEYS[table]
+
+
+async def test_an_address_in_another_accounts_quarantine_cannot_be_taken(connection: Any) -> None:
+    await insert(connection, "mailbox.quarantine", {"account": "'suedwind'", "free_at": "now() + interval '1 day'"})
+    with pytest.raises(asyncpg.UniqueViolationError) as refused:
+        async with connection.transaction():
+            await insert(connection, "mailbox.address", {})
+    assert refused.value.constraint_name == "address_quarantined"
+    await insert(connection, "mailbox.address", {"account": "'suedwind'"})
+
+
+async def test_two_accounts_cannot_have_one_domains_catch_all(connection: Any) -> None:
+    await insert(connection, "mailbox.catch_all", {})
+    with pytest.raises(asyncpg.UniqueViolationError) as refused:
+        await insert(connection, "mailbox.catch_all", {"account": "'suedwind'"})
+    assert refused.value.constraint_name == "catch_all_taken"

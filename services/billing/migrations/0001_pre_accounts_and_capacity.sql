@@ -69,6 +69,7 @@ CREATE TABLE billing.holding (
     CONSTRAINT holder_names_its_resource CHECK (
         resource <> '' AND resource = CASE split_part(holder, '/', 1)
             WHEN 'mailbox' THEN 'mailbox' WHEN 'alias' THEN 'alias_forward' WHEN 'forwarding' THEN 'alias_forward'
+            WHEN 'forward-only' THEN 'alias_forward' WHEN 'catch-all' THEN 'alias_forward'
             WHEN 'group' THEN 'group' ELSE '' END),
     CONSTRAINT holding_not_negative CHECK (confirmed >= 0 AND reserved >= 0 AND revision >= 0),
     CONSTRAINT seat_is_one CHECK (resource = 'alias_forward' OR confirmed + reserved <= 1),

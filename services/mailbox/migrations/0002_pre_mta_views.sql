@@ -12,9 +12,10 @@ CREATE VIEW mta.domain AS
     SELECT DISTINCT d.domain FROM mailbox.domain AS d
     WHERE d.state = 'open' AND (d.mailboxes > 0 OR d.aliases > 0);
 
--- Mailboxes, the suspended too.
+-- Mailboxes, the suspended too. One that is to be deleted is suspended to mail servers: what it has may be had back.
 CREATE VIEW mta.mailbox AS
-    SELECT m.address, m.domain, m.state FROM mailbox.mailbox AS m WHERE m.state <> 'deleted';
+    SELECT m.address, m.domain, CASE m.state WHEN 'active' THEN 'active' ELSE 'suspended' END AS state
+    FROM mailbox.mailbox AS m WHERE m.state <> 'deleted';
 
 -- Who may log in, with the hash in Dovecot's notation. A suspended mailbox has no row: who forgets to ask for its
 -- state lets nobody in. The barrier keeps a reader's own functions from seeing the rows that are left out.
@@ -23,13 +24,32 @@ CREATE VIEW mta.login WITH (security_barrier) AS
 
 -- Every address that belongs to a mailbox, its own included, and whether that mailbox takes mail.
 CREATE VIEW mta.recipient AS
-    SELECT a.address, a.mailbox, m.state
+    SELECT a.address, a.mailbox, CASE m.state WHEN 'active' THEN 'active' ELSE 'suspended' END AS state
     FROM mailbox.address AS a JOIN mailbox.mailbox AS m ON m.address = a.mailbox
-    WHERE m.state <> 'deleted';
+    WHERE m.state <> 'deleted' AND a.address NOT LIKE '@%';
 
 -- Addresses that are another name of a mailbox.
 CREATE VIEW mta.alias AS
-    SELECT a.address, a.mailbox FROM mailbox.address AS a WHERE a.address <> a.mailbox;
+    SELECT a.address, a.mailbox FROM mailbox.address AS a WHERE a.address <> a.mailbox AND a.address NOT LIKE '@%';
+
+-- Addresses without a mailbox, and where mail for them goes.
+CREATE VIEW mta.forward_only AS
+    SELECT o.address, t.target
+    FROM mailbox.forward_only AS o CROSS JOIN LATERAL unnest(o.targets) AS t (target)
+    WHERE o.deleted_at IS NULL;
+
+-- The mailbox that gets what is sent to addresses of a domain that nobody has. A suspended one gets nothing.
+CREATE VIEW mta.catch_all AS
+    SELECT c.domain, c.mailbox
+    FROM mailbox.catch_all AS c JOIN mailbox.mailbox AS m ON m.address = c.mailbox
+    WHERE m.state = 'active';
+
+-- Addresses of such domains that another account has given up lately: their mail is not for this account's catch-all.
+CREATE VIEW mta.quarantine AS
+    SELECT q.address
+    FROM mailbox.quarantine AS q JOIN mailbox.catch_all AS c ON c.domain = split_part(q.address, '@', 2)
+    WHERE q.account <> c.account AND q.free_at > now()
+        AND NOT EXISTS (SELECT FROM mailbox.address AS a WHERE a.address = q.address);
 
 -- Where mail for a mailbox also goes, or goes instead. A suspended mailbox passes nothing on.
 CREATE VIEW mta.forwarding AS
