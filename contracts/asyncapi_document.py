@@ -6,6 +6,7 @@ Such a program sends requests and questions and receives facts. Hand-overs are l
 
 from typing import Any
 
+from contracts.dryruns import NAME as DRY_RUN_FINISHED
 from contracts.envelope import BARE_CONTENT_TYPE, CONTENT_TYPE
 from contracts.json_schema import Shape, shapes
 from contracts.messages import REGISTRY, SERVICES
@@ -29,6 +30,10 @@ replayed; a copy of the outcome goes to `rpl.<account>.<request id>` for a reque
 Requests and facts are CloudEvents 1.0 JSON documents. The account stands in the subject; the id of a request makes it
 idempotent. Publish with a header `Nats-Msg-Id` of the message id and a digest of `data`: with the id alone the bus
 would drop other content under a used id unrefused. Keep a request until its outcome is seen.
+
+With the attribute `dryrun` the workers decide a request and change nothing; it ends in `dry-run-finished` by the last
+station that was asked: what would happen, what is missing, and a quote. The request sent with the attribute `quoteid`
+then guarantees the quoted price or is refused as `quote_stale`. Both attributes belong into the digest.
 
 Questions go to `qry.<account>.<worker>.<what>.v<N>` by core NATS request and reply, to any replica of a NATS micro
 service. Questions and answers are bare JSON without an envelope: the payload is the object itself. A question that
@@ -121,7 +126,8 @@ def _channels(everything: list[Shape]) -> Document:
     outcomes = sorted({type_ for route in ROUTES for type_ in _outcomes(route)})
     channels[OUTCOMES] = {
         "address": "rpl.{account}.{request_id}",
-        "description": "Copies of outcomes for a requester who waits; best effort, the fact is the truth.",
+        "description": "Copies of outcomes for a requester who waits, and of the word before them that a request is"
+        " accepted; best effort, the fact is the truth.",
         "parameters": _parameters("account", "request_id"),
         "messages": {type_: _component(type_) for type_ in outcomes},
     }
@@ -200,6 +206,7 @@ def _request(shape: Shape, route: Route) -> Document:
         },
         "x-route": {
             "stations": list(route.stations),
+            "accepted": [_versioned(fact) for fact in route.accepted],
             "outcomes": [_versioned(fact) for fact in route.outcomes],
             "settled_by": route.settled_by,
             "caller": route.caller,
@@ -221,12 +228,15 @@ def _way(route: Route) -> str:
     who = "Operators only. " if route.caller == "operator" else ""
     settled = f" {route.settled_by} then books the outcome." if route.settled_by else ""
     ends = ", or ".join(map(_versioned, route.outcomes))
-    return f"{who}Way: {way}. Ends in {ends}, or request-refused by a station.{settled}"
+    first = "".join(f" May say {_versioned(fact)} first, if it lets the request wait." for fact in route.accepted)
+    ends += ", or request-refused by a station; a dry run in dry-run-finished"
+    return f"{who}Way: {way}. Ends in {ends}.{first}{settled}"
 
 
 def _outcomes(route: Route) -> list[str]:
     stations = dict.fromkeys(route.stations)  # each once, in order
-    return [*map(_versioned, route.outcomes), *(_versioned(f"{station}.request-refused") for station in stations)]
+    others = (f"{station}.{name}" for name in ("request-refused", DRY_RUN_FINISHED) for station in stations)
+    return [*map(_versioned, (*route.accepted, *route.outcomes)), *map(_versioned, others)]
 
 
 def _versioned(fact: str) -> str:

@@ -22,7 +22,7 @@ from contracts.values import (
 )
 
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
-AccountState = Literal["active", "suspended", "closed"]
+AccountState = Literal["active", "suspended", "closing", "closed"]
 
 
 # --- what an account is -------------------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+from contracts.codes_bulk import BULK_CODES
+from contracts.codes_mailboxes import MORE_CODES
+
 
 class Sentence(NamedTuple):
     """The text of one code; names in braces are the finding's details."""
@@ -17,6 +20,7 @@ WORDS: dict[str, Sentence] = {
     "group": Sentence("Gruppen", "groups"),
     "active": Sentence("aktiv", "active"),
     "suspended": Sentence("gesperrt", "suspended"),
+    "closing": Sentence("in Schließung", "being closed"),
     "closed": Sentence("geschlossen", "closed"),
     "deleting": Sentence("zur Löschung vorgemerkt", "about to be deleted"),
     "deleted": Sentence("gelöscht", "deleted"),
@@ -27,6 +31,11 @@ WORDS: dict[str, Sentence] = {
     "removed": Sentence("aufgegeben", "removed"),
     "lost": Sentence("verloren", "lost"),
     "contested": Sentence("umstritten", "contested"),
+    "quote_unknown": Sentence("Dieses Konto hat kein solches Angebot", "this account has no such quote"),
+    "quote_expired": Sentence("Es ist abgelaufen", "it has expired"),
+    "quote_used": Sentence("Es wurde schon angenommen", "it was used already"),
+    "quote_for_other": Sentence("Es gilt einem anderen Auftrag", "it is for another request"),
+    "quote_price_changed": Sentence("Der Preis gilt so nicht mehr", "its prices hold no longer"),
 }
 
 CODES: dict[str, Sentence] = {
@@ -66,6 +75,28 @@ CODES: dict[str, Sentence] = {
     "account_not_active": Sentence(
         "Das Konto ist {state}; bitte wenden Sie sich an den Betreiber.",
         "The account is {state}; please contact the operator.",
+    ),
+    "account_state": Sentence(
+        "Das Konto {account} ist {state}; so geht dieser Auftrag nicht.",
+        "The account {account} is {state}; this request does not apply.",
+    ),
+    "account_closing": Sentence(
+        "Das Konto {account} wird schon geschlossen, am {at}. Nächster Schritt: einen früheren Tag nennen, sofort"
+        " schließen oder die Schließung zurücknehmen.",
+        "The account {account} is being closed already, at {at}. Next step: name an earlier day, close it immediately,"
+        " or reopen it.",
+    ),
+    "account_closed": Sentence(
+        "Das Konto {account} gab es schon, und es ist geschlossen; seine Nummer bekommt niemand anderes. Nächster"
+        " Schritt: für denselben Kunden wieder öffnen, für einen anderen eine andere Nummer wählen.",
+        "The account {account} was there before and is closed; nobody else gets its id. Next step: reopen it for the"
+        " same customer, or choose another id for another.",
+    ),
+    "closure_under_way": Sentence(
+        "Die Postfächer des Kontos {account} werden seit {at} gelöscht; das lässt sich nicht zurücknehmen. Nächster"
+        " Schritt: wieder öffnen, sobald es geschlossen ist.",
+        "The mailboxes of the account {account} are being deleted since {at}; that cannot be taken back. Next step:"
+        " reopen it once it is closed.",
     ),
     "package_unknown": Sentence(
         "Das Paket {package} gibt es nicht; wählbar: {known}.",
@@ -107,6 +138,15 @@ CODES: dict[str, Sentence] = {
         " {requested} angefragt. Wechseln Sie in ein größeres Paket oder geben Sie etwas frei.",
         "The cap is reached: {resource}: {allowed} allowed, {used} used, {reserved} reserved, {requested} requested."
         " Change to a larger package or free something.",
+    ),
+    "quote_stale": Sentence(
+        "Das Angebot kann nicht angenommen werden. {state}. Nächster Schritt: mit einem neuen Probelauf"
+        " ein neues Angebot einholen.",
+        "The quote cannot be used: {state}. Next step: get a new one by another dry run.",
+    ),
+    "quote_not_applicable": Sentence(
+        "Zum Auftrag {type} gibt es keine Angebote; senden Sie ihn ohne Angebotsnummer.",
+        "The request {type} has no quotes; send it without a quote's id.",
     ),
     # invoices (billing)
     "account_reserved": Sentence(
@@ -170,6 +210,10 @@ CODES: dict[str, Sentence] = {
         "Die Domain {domain} ist {state} und nimmt gerade nichts an.",
         "The domain {domain} is {state} and takes nothing at present.",
     ),
+    "record_after_claim": Sentence(
+        "Den TXT-Eintrag für {domain} nennt erst die Anmeldung. Nächster Schritt: Domain anmelden.",
+        "Only the claim itself names the TXT record for {domain}. Next step: claim the domain.",
+    ),
     "domain_already_claimed": Sentence(
         "Die Domain {domain} ist in diesem Konto schon angemeldet (Stand: {state}).",
         "The domain {domain} is claimed in this account already (state: {state}).",
@@ -188,14 +232,41 @@ CODES: dict[str, Sentence] = {
     ),
     "domain_has_mailboxes": Sentence(
         "Unter {domain} gibt es noch {mailboxes} Postfächer und {aliases} weitere Adressen (Aliasse, Weiterleitungen,"
-        " Catch-all). Nächster Schritt: diese löschen.",
-        "{domain} still has {mailboxes} mailboxes and {aliases} other addresses (aliases, forwardings, catch-all)."
-        " Next step: delete them.",
+        " Catch-all); auch ein Postfach, das zur Löschung vorgemerkt ist, zählt, bis es gelöscht ist. Nächster Schritt:"
+        " diese sofort löschen, oder die Domain mit ihren Postfächern aufgeben.",
+        "{domain} still has {mailboxes} mailboxes and {aliases} other addresses (aliases, forwardings, catch-all); a"
+        " mailbox that is about to be deleted counts until it is gone. Next step: delete them immediately, or give the"
+        " domain up with its mailboxes.",
+    ),
+    "removal_scheduled": Sentence(
+        "Die Domain {domain} wird schon mit ihren Postfächern aufgegeben, am {at}. Nächster Schritt: einen anderen Tag"
+        " nennen, sofort aufgeben oder die Domain behalten.",
+        "The domain {domain} is being given up with its mailboxes already, at {at}. Next step: name another day, give"
+        " it up immediately, or keep it.",
+    ),
+    "removal_under_way": Sentence(
+        "Was unter {domain} steht, wird seit {at} gelöscht; das lässt sich nicht mehr ändern.",
+        "What stands under {domain} is being deleted since {at}; that can no longer be changed.",
+    ),
+    "no_removal": Sentence(
+        "Für {domain} läuft keine Löschung mit Postfächern, die sich zurücknehmen ließe.",
+        "There is no removal of {domain} with its mailboxes that could be taken back.",
+    ),
+    "domain_given_away": Sentence(
+        "Die Domain {domain} geht an ein anderes Konto über; das lässt sich hier nicht zurücknehmen.",
+        "The domain {domain} passes to another account; that cannot be taken back here.",
+    ),
+    "domain_being_removed": Sentence(
+        "Die Domain {domain} wird mit allen Postfächern aufgegeben; {address} geht mit ihr. Nächster Schritt: die"
+        " Domain behalten, oder das Postfach sofort löschen.",
+        "The domain {domain} is being given up with all mailboxes; {address} goes with it. Next step: keep the domain,"
+        " or delete the mailbox immediately.",
     ),
     "domain_too_long": Sentence(
         "{domain} ist zu lang: mit dem Namen des TXT-Eintrags davor sind höchstens {limit} Zeichen möglich.",
         "{domain} is too long: with the TXT record's name before it, {limit} characters are possible at most.",
     ),
+    # requests that wait for a domain
     "claim_lost": Sentence("Die Domain {domain} hält ein anderes Konto.", "Another account holds the domain {domain}."),
     "domain_claim_abandoned": Sentence(
         "Die Domain {domain} wurde lange nicht bestätigt, und wir sehen nicht mehr von selbst nach. Nächster Schritt:"
@@ -217,7 +288,6 @@ CODES: dict[str, Sentence] = {
         "Die Domain {domain} beanspruchen {count} Konten; bitte nennen Sie das, das sie bekommen soll.",
         "The domain {domain} is claimed by {count} accounts; please name the one that shall have it.",
     ),
-    "no_target": Sentence("Der Auftrag nennt kein Ziel.", "The request names no target."),
     # mailboxes
     "mailbox_unknown": Sentence(
         "Das Postfach {address} gibt es in diesem Konto nicht.", "There is no mailbox {address} in this account."
@@ -241,11 +311,21 @@ CODES: dict[str, Sentence] = {
         "{on} is no possible day of the deletion, only {earliest} to {latest}. Next step: name one of these days, or"
         " delete immediately.",
     ),
+    "password_missing": Sentence(
+        "Das Passwort des Postfachs {address} fehlt. Nächster Schritt: seinen Hash mitsenden.",
+        "The password of the mailbox {address} is missing. Next step: send its hash.",
+    ),
     "password_hash_too_weak": Sentence(
         "Das Passwort ist mit {scheme} zu schwach gesichert; verlangt ist mindestens {minimum}. Nächster Schritt: mit"
         " diesen Kosten neu hashen.",
         "The password is protected too weakly by {scheme}; at least {minimum} is needed. Next step: hash it again at"
         " this cost.",
+    ),
+    "password_hash_too_costly": Sentence(
+        "Das Passwort ist mit {scheme} so gesichert, dass jede Anmeldung zu viel kostet; erlaubt ist höchstens"
+        " {maximum}. Nächster Schritt: mit geringeren Kosten neu hashen.",
+        "The password is protected by {scheme} so that each login costs too much; at most {maximum} is allowed. Next"
+        " step: hash it again at a lower cost.",
     ),
     "password_scheme_not_accepted": Sentence(
         "Passwörter mit {scheme} werden hier nicht angenommen, nur mit: {accepted}.",
@@ -263,10 +343,10 @@ CODES: dict[str, Sentence] = {
         "Mail for {address} would come back in a circle: {chain}. Next step: change one of these forwardings.",
     ),
     "forwarding_too_wide": Sentence(
-        "Die Weiterleitungen, die von {address} ausgehen, führen über mehr als {limit} Adressen des Kontos; ob eine im"
-        " Kreis führt, wird so weit nicht geprüft. Nächster Schritt: weniger Stationen.",
-        "The forwardings that begin at {address} lead over more than {limit} addresses of the account, farther than"
-        " circles are looked for. Next step: fewer stations.",
+        "Die Weiterleitungen, die von {address} ausgehen, führen über mehr als {limit} Adressen; ob eine im Kreis"
+        " führt, wird so weit nicht geprüft. Nächster Schritt: weniger Stationen.",
+        "The forwardings that begin at {address} lead over more than {limit} addresses, farther than circles"
+        " are looked for. Next step: fewer stations.",
     ),
     "forward_only_unknown": Sentence(
         "{address} ist in diesem Konto keine Adresse, die nur weiterleitet.",
@@ -303,3 +383,5 @@ CODES: dict[str, Sentence] = {
         "The mailbox {address} is a member of the group {group}; the plan {plan} has no groupware.",
     ),
 }
+
+CODES.update({code: Sentence(*texts) for code, texts in (BULK_CODES | MORE_CODES).items()})

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, StrictBool
 
 from contracts.base import Fact, HandOver, Part, Request, Text
 from contracts.dnscheck_v1 import Attempt, MailAdvice, MxAttempt, MxState
+from contracts.leaving import LeavingDomain
 from contracts.refusals import Refusal
 from contracts.values import AccountId, DomainName, Features, MailAddress, PageSize, PasswordHash
 
@@ -65,6 +66,7 @@ class DomainView(Part):
     claimed_at: AwareDatetime
     verified_at: AwareDatetime | None = None
     activated_at: AwareDatetime | None = None
+    removes_at: AwareDatetime | None = Field(default=None, description="while removing with its mailboxes")
     next_step: Text
     revision: int
 
@@ -115,25 +117,31 @@ class SetDomainFeatures(Request):
     keep_mailbox_settings: StrictBool = False
 
 
-class RemoveDomain(Request):
-    """Give a domain up. Refused while it has mailboxes."""
+class RemoveDomain(LeavingDomain):
+    """Give a domain up, with everything under it if so asked; refused otherwise while it has mailboxes.
+
+    With its mailboxes it goes after a grace, on a day, or at once. Until then it can be kept (`keep-domain`).
+    """
 
     domain: DomainName
 
 
-class AnswerTransfer(Request):
+class AnswerTransfer(LeavingDomain):
     """Answer, as the holder, who else has proven the domain (R15).
 
-    Consent gives the domain up, as a removal does; refused while it has mailboxes. An objection leaves the decision to
-    an operator.
+    Consent gives the domain up, as a removal does; refused while it has mailboxes unless these shall go with it. An
+    objection leaves the decision to an operator.
     """
 
     domain: DomainName
     consent: StrictBool
 
 
-class DecideTransfer(Request):
-    """Decide, as the operator, who shall have the domain. The subject's account is the holder's."""
+class DecideTransfer(LeavingDomain):
+    """Decide, as the operator, who shall have the domain. The subject's account is the holder's.
+
+    Decided for the claimant it is refused while the holder has mailboxes under it, unless these shall go with it.
+    """
 
     domain: DomainName
     to: Side
@@ -170,6 +178,7 @@ class DomainRemoval(HandOver):
 
     request: RemoveDomain
     domain_id: UUID
+    deletes_at: AwareDatetime | None = Field(default=None, description="delete what stands under it, then; None: ask")
 
 
 # --- facts ------------------------------------------------------------------------------------------------------

@@ -44,6 +44,8 @@ class Envelope(BaseModel, Generic[Data]):
     revision: int | None = Field(default=None, ge=1, description="of the aggregate in data; readers keep the highest")
     traceparent: TraceParent | None = None
     channel: Channel = "bus"
+    dryrun: bool = Field(default=False, description="decide it, answer what would happen, and change nothing")
+    quoteid: UUID | None = Field(default=None, description="of a quote: guarantee its price, or refuse `quote_stale`")
     data: Data
 
     @property
@@ -76,6 +78,8 @@ def encode(
     revision: int | None = None,
     traceparent: str | None = None,
     channel: Channel = "bus",
+    dryrun: bool = False,
+    quote_id: UUID | None = None,
 ) -> bytes:
     """Write a message. Only `source` comes from outside and is escaped; the rest cannot hold a quote."""
     parts = [f'{{"specversion":"1.0","id":"{message_id}","type":"{type}","source":{json.dumps(source)}']
@@ -91,22 +95,43 @@ def encode(
         parts.append(f',"traceparent":"{traceparent}"')
     if channel != "bus":
         parts.append(f',"channel":"{channel}"')
+    if dryrun:
+        parts.append(',"dryrun":true')
+    if quote_id is not None:
+        parts.append(f',"quoteid":"{quote_id}"')
     return b"".join(("".join(parts).encode(), b',"data":', data.__pydantic_serializer__.to_json(data), b"}"))
 
 
-def content_digest(account: str, type: str, data: BaseModel) -> bytes:  # noqa: A002 - CloudEvents' own name for it
-    """Return eight bytes that tell one request from another: who asks for what, and with which data (R41)."""
+def content_digest(
+    account: str,
+    type: str,  # noqa: A002 - CloudEvents' own name for it
+    data: BaseModel,
+    *,
+    dryrun: bool = False,
+    quote_id: UUID | None = None,
+) -> bytes:
+    """Return eight bytes that tell one request from another: who asks for what, how, and with which data (R41)."""
     digest = hashlib.blake2b(f"{account} {type} ".encode(), digest_size=8)
+    if dryrun or quote_id is not None:
+        digest.update(f"{'dryrun' if dryrun else ''} {quote_id or ''} ".encode())
     digest.update(data.__pydantic_serializer__.to_json(data))
     return digest.digest()
 
 
-def deduplication_id(request_id: UUID, account: str, type: str, data: BaseModel) -> str:  # noqa: A002
-    """Return a request's Nats-Msg-Id: its id and its content.
+def deduplication_id(
+    request_id: UUID,
+    account: str,
+    type: str,  # noqa: A002 - CloudEvents' own name for it
+    data: BaseModel,
+    *,
+    dryrun: bool = False,
+    quote_id: UUID | None = None,
+) -> str:
+    """Return a request's Nats-Msg-Id: its id and its content, whether it is a dry run, and its quote.
 
     With the id alone the broker would swallow a request that re-uses an id with other content, unrefused.
     """
-    return f"{request_id}.{content_digest(account, type, data).hex()}"
+    return f"{request_id}.{content_digest(account, type, data, dryrun=dryrun, quote_id=quote_id).hex()}"
 
 
 def schema_name(message_type: str) -> str:

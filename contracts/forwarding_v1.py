@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from contracts.base import Fact, HandOver, Part, Request
 from contracts.billing_v1 import Reservation
+from contracts.holds_v1 import MayWait
 from contracts.values import AccountId, DomainName, MailAddress, PageSize
 
 
@@ -37,7 +38,7 @@ class CatchAllView(Part):
 # --- requests ---------------------------------------------------------------------------------------------------
 
 
-class SetForwardOnly(Request):
+class SetForwardOnly(MayWait):
     """Forward an address that has no mailbox to these targets, and to no others; it is made if it is new (R23)."""
 
     address: MailAddress
@@ -50,7 +51,7 @@ class DeleteForwardOnly(Request):
     address: MailAddress
 
 
-class SetCatchAll(Request):
+class SetCatchAll(MayWait):
     """Let a mailbox receive what is sent to addresses of the domain that nobody has, instead of any before (R23)."""
 
     domain: DomainName

@@ -23,6 +23,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ALWAYS_SENT = ("specversion",)  # CloudEvents asks for it; the workers forgive its absence, the contract does not
 ALWAYS_WRITTEN = ("specversion", "account", "datacontenttype", "dataschema")  # by the workers, see envelope.encode
 
+OF_ORDERS = ("dryrun", "quoteid")  # requests, and the hand-overs that carry them on
+
 Role = Literal["request", "hand-over", "fact", "question", "answer"]
 Schema = dict[str, Any]
 
@@ -111,8 +113,11 @@ def _role(message: Message) -> Role:
 
 
 def _complete_envelope(schema: Schema, shape: Shape) -> None:
-    """Name the type, and what the senders of this role always write."""
+    """Name the type, and what the senders of this role always write, and leave out what its readers never see."""
     schema["properties"]["type"] = {"type": "string", "const": shape.type}
+    if shape.role == "fact":
+        for name in OF_ORDERS:
+            del schema["properties"][name]
     always = ALWAYS_SENT if shape.role == "request" else ALWAYS_WRITTEN
     schema["required"] = sorted({*schema["required"], *always})
 

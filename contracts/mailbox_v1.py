@@ -6,8 +6,11 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StrictBool, model_validator
 
+from contracts import groups_v1 as groups
 from contracts.base import Fact, Part, Request
+from contracts.holds_v1 import MayWait
 from contracts.refusals import Refusal
+from contracts.spam_v1 import SpamView
 from contracts.values import (
     AccountId,
     Bytes,
@@ -15,7 +18,6 @@ from contracts.values import (
     DomainName,
     Feature,
     Features,
-    GroupName,
     MailAddress,
     PageSize,
     PasswordHash,
@@ -24,9 +26,27 @@ from contracts.values import (
     SenderPattern,
 )
 
+# Groups have a module of their own; they are found here too.
+AskGroups = groups.AskGroups
+CreateGroup = groups.CreateGroup
+DeleteGroup = groups.DeleteGroup
+GroupCreated = groups.GroupCreated
+GroupDeleted = groups.GroupDeleted
+GroupMembersSet = groups.GroupMembersSet
+GroupsAnswer = groups.GroupsAnswer
+GroupView = groups.GroupView
+SetGroupMembers = groups.SetGroupMembers
+
 MailboxState = Literal["active", "suspended", "deleting", "deleted"]
 FeatureOrigin = Literal["mailbox", "domain", "default"]
 Addresses = Annotated[tuple[MailAddress, ...], Field(min_length=1, max_length=1000)]
+
+
+class OwnFeatures(Part):
+    """What was last set for a mailbox itself, and in which epoch of its domain: it counts from `counts_from` on."""
+
+    on: Features
+    epoch: int
 
 
 class FeatureState(Part):
@@ -34,6 +54,9 @@ class FeatureState(Part):
 
     on: Features
     origin: FeatureOrigin
+    own: OwnFeatures | None = Field(
+        default=None, description="a mailbox's own set, whether or not it counts at present"
+    )
 
 
 class MailboxView(Part):
@@ -59,29 +82,27 @@ class MailboxView(Part):
     created_at: AwareDatetime
     deletes_at: AwareDatetime | None = Field(default=None, description="while deleting: gone from then on")
     deleted_at: AwareDatetime | None = None
-    revision: int
-
-
-class GroupView(Part):
-    """The public state of a groupware group."""
-
-    account: AccountId
-    name: str
-    members: tuple[str, ...]
+    spam: SpamView | None = Field(default=None, description="how it treats spam, if not as the mail server does")
+    password_set_at: AwareDatetime | None = None
+    password_change_by: AwareDatetime | None = Field(
+        default=None, description="from then on no login until the password is changed"
+    )
     revision: int
 
 
 # --- requests ---------------------------------------------------------------------------------------------------
 
 
-class CreateMailbox(Request):
+class CreateMailbox(MayWait):
     """Make a mailbox under an active domain of the account (R20)."""
 
     address: MailAddress
     first_name: PersonName
     last_name: PersonName
     plan: PlanCode
-    password_hash: PasswordHash = Field(repr=False)
+    password_hash: PasswordHash | None = Field(
+        default=None, repr=False, description="only a dry run may leave it out, which then lists it as missing"
+    )
 
 
 class RenamePerson(Request):
@@ -106,7 +127,7 @@ class ChangePlan(Request):
     plan: PlanCode
 
 
-class AddAliases(Request):
+class AddAliases(MayWait):
     """Give a mailbox more addresses; they count against the pooled cap (R23)."""
 
     address: MailAddress
@@ -185,26 +206,6 @@ class UndeleteMailbox(Request):
     address: MailAddress
 
 
-class CreateGroup(Request):
-    """Make a groupware group; its members need a plan with groupware (R24)."""
-
-    name: GroupName
-    members: Annotated[tuple[MailAddress, ...], Field(max_length=1000)] = ()
-
-
-class SetGroupMembers(Request):
-    """Replace the members of a group."""
-
-    name: GroupName
-    members: Annotated[tuple[MailAddress, ...], Field(max_length=1000)]
-
-
-class DeleteGroup(Request):
-    """Delete a group; its members' mailboxes stay."""
-
-    name: GroupName
-
-
 # --- facts ------------------------------------------------------------------------------------------------------
 
 
@@ -252,6 +253,10 @@ class TargetFeatures(Part):
     features: FeatureState | None = None
     mailboxes: int | None = Field(default=None, description="for a domain: how many mailboxes follow it")
     refusal: Refusal | None = None
+    revision: int | None = Field(default=None, description="of the mailbox, or of the domain's features")
+    counts_from: int | None = Field(
+        default=None, description="for a domain: from which epoch on mailboxes' own sets count"
+    )
 
 
 class FeaturesSet(Fact):
@@ -263,6 +268,12 @@ class FeaturesSet(Fact):
 
 class BlockedSendersChanged(Fact):
     """The mailbox blocks other senders."""
+
+    mailbox: MailboxView
+
+
+class SpamTuned(Fact):
+    """The mailbox treats spam otherwise."""
 
     mailbox: MailboxView
 
@@ -297,29 +308,12 @@ class MailboxDeleted(Fact):
     mailbox: MailboxView
 
 
-class GroupCreated(Fact):
-    """A group exists."""
-
-    group: GroupView
-
-
-class GroupMembersSet(Fact):
-    """A group has other members."""
-
-    group: GroupView
-
-
-class GroupDeleted(Fact):
-    """A group is gone."""
-
-    group: GroupView
-
-
 class DomainVacated(Fact):
     """Nothing stands under the domain any more; its removal can be finished."""
 
     domain: DomainName
     domain_id: UUID
+    with_mailboxes: bool = Field(default=False, description="a removal with mailboxes has ended, not only a question")
 
 
 class DomainOccupied(Fact):
@@ -372,17 +366,3 @@ class FeaturesAnswer(Part):
     """One line per target asked for."""
 
     targets: tuple[TargetFeatures, ...]
-
-
-class AskGroups(Part):
-    """Which groups does the account have?"""
-
-    after: str = ""
-    limit: PageSize = 100
-
-
-class GroupsAnswer(Part):
-    """A page of groups in the order of their names."""
-
-    groups: tuple[GroupView, ...]
-    next: str | None

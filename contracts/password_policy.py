@@ -1,9 +1,9 @@
 """Which password hashes are strong enough to be taken (R25). What is said about one never repeats any of it."""
 
 import re
-from typing import Annotated
+from typing import Annotated, NamedTuple, Self
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from contracts.refusals import Finding, finding
 
@@ -16,19 +16,33 @@ _ROUNDS = re.compile(r"\$6\$rounds=(\d+)\$")
 _ONE = "|".join(SCHEMES)
 
 
+class Bound(NamedTuple):
+    """What one figure of a hash may be, at least and at most."""
+
+    name: str
+    least: int
+    most: int
+
+
 class PasswordPolicy(BaseModel):
-    """Which schemes are accepted, and what each must cost at least who guesses.
+    """Which schemes are accepted, and what each must cost at least who guesses, and at most who logs in.
 
     The defaults for ARGON2ID and BLF-CRYPT are OWASP's minimum (Password Storage Cheat Sheet); that for SHA512-CRYPT is
-    what its hashes have that name no number.
+    what its hashes have that name no number. The most is bounded too: every login pays it again, on a mail server that
+    others share.
     """
 
     password_schemes: Annotated[str, StringConstraints(pattern=rf"^({_ONE})(,({_ONE}))*$")] = ",".join(SCHEMES)
     argon2id_min_memory_kib: Annotated[int, Field(ge=8)] = 19_456
     argon2id_min_passes: Annotated[int, Field(ge=1)] = 2
     argon2id_min_lanes: Annotated[int, Field(ge=1)] = 1
+    argon2id_max_memory_kib: Annotated[int, Field(ge=8)] = 1_048_576
+    argon2id_max_passes: Annotated[int, Field(ge=1)] = 10
+    argon2id_max_lanes: Annotated[int, Field(ge=1)] = 16
     blf_crypt_min_cost: Annotated[int, Field(ge=4, le=31)] = 10
+    blf_crypt_max_cost: Annotated[int, Field(ge=4, le=31)] = 14
     sha512_crypt_min_rounds: Annotated[int, Field(ge=1000, le=999_999_999)] = DEFAULT_ROUNDS
+    sha512_crypt_max_rounds: Annotated[int, Field(ge=1000, le=999_999_999)] = 1_000_000
 
     def weakness(self, password_hash: str | None) -> Finding | None:
         """Say why a hash is not taken. It has passed `values.password_hash`; None is taken."""
@@ -40,22 +54,33 @@ class PasswordPolicy(BaseModel):
         accepted = self.password_schemes.split(",")
         if scheme not in accepted:
             return finding("password_scheme_not_accepted", scheme=scheme, accepted=", ".join(accepted))
-        minimum = self._minimum(scheme)
-        if any(given < least for given, (_, least) in zip(_costs(scheme, password_hash), minimum, strict=True)):
-            wanted = ", ".join(f"{name}={least}" for name, least in minimum)
+        costs, bounds = _costs(scheme, password_hash), self._bounds(scheme)
+        if any(given < bound.least for given, bound in zip(costs, bounds, strict=True)):
+            wanted = ", ".join(f"{bound.name}={bound.least}" for bound in bounds)
             return finding("password_hash_too_weak", scheme=scheme, minimum=wanted)
+        if any(given > bound.most for given, bound in zip(costs, bounds, strict=True)):
+            wanted = ", ".join(f"{bound.name}={bound.most}" for bound in bounds)
+            return finding("password_hash_too_costly", scheme=scheme, maximum=wanted)
         return None
 
-    def _minimum(self, scheme: str) -> tuple[tuple[str, int], ...]:
+    def _bounds(self, scheme: str) -> tuple[Bound, ...]:
         match scheme:
             case "ARGON2ID":
                 return (
-                    ("m", self.argon2id_min_memory_kib), ("t", self.argon2id_min_passes), ("p", self.argon2id_min_lanes)
-                )  # fmt: skip
+                    Bound("m", self.argon2id_min_memory_kib, self.argon2id_max_memory_kib),
+                    Bound("t", self.argon2id_min_passes, self.argon2id_max_passes),
+                    Bound("p", self.argon2id_min_lanes, self.argon2id_max_lanes),
+                )
             case "BLF-CRYPT":
-                return (("cost", self.blf_crypt_min_cost),)
+                return (Bound("cost", self.blf_crypt_min_cost, self.blf_crypt_max_cost),)
             case _:
-                return (("rounds", self.sha512_crypt_min_rounds),)
+                return (Bound("rounds", self.sha512_crypt_min_rounds, self.sha512_crypt_max_rounds),)
+
+    @model_validator(mode="after")
+    def _leaves_something(self) -> Self:
+        if any(bound.least > bound.most for scheme in SCHEMES for bound in self._bounds(scheme)):
+            raise ValueError("a password hash's least cost is above its most")
+        return self
 
 
 def _costs(scheme: str, password_hash: str) -> tuple[int, ...]:

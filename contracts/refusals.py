@@ -3,25 +3,39 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from contracts.base import Fact, Part, Text
 from contracts.codes import CODES, WORDS, Sentence
+from contracts.parts import Detail, Finding
 from contracts.values import address_for_people
 
-Detail = str | int | bool | None
-NAMES = ("domain", "address", "alias")  # details that people read as U-labels (R18); records to set stay A-labels
+NAMES = (
+    "domain",
+    "address",
+    "alias",
+    "target",
+)  # details that people read as U-labels (R18); records to set stay A-labels
 KINDS = ("resource", "state")  # details with a word of their own; a group or an account may be called like one
-MAX_FINDINGS = 200  # one with a long address takes 1 kB, and a refusal has to fit into one message (256 KiB)
+MAX_FINDINGS = 200  # more than people read
+MAX_FINDINGS_BYTES = 200_000  # a refusal has to fit into one message (256 KiB), and one finding may take 9 kB
 
 
-class Finding(Part):
-    """One reason. `details` holds the figures and names that the sentence speaks of."""
+class Step(Part):
+    """A request that would help, ready to send: `data` to the subject `cmd.<account>.<type>`."""
 
-    code: str
-    severity: Literal["error", "warning", "note"] = "error"
+    type: str
+    data: dict[str, JsonValue]
+    frees: dict[str, int] = Field(description="how much of each resource")
     text: Text
-    details: dict[str, Detail] = Field(default={})
+
+
+class Remedy(Part):
+    """What would make a refused request possible: the cheapest steps, best carried out in their order."""
+
+    steps: tuple[Step, ...]
+    steps_total: int = Field(description="so many there are; what does not fit in here, the owner's question shows")
+    left: dict[str, int] = Field(default={}, description="what no step frees now, by resource")
 
 
 class Refusal(Part):
@@ -30,6 +44,7 @@ class Refusal(Part):
     code: str
     text: Text
     findings: tuple[Finding, ...]
+    remedy: Remedy | None = None
 
 
 class RequestRefused(Fact):
@@ -52,11 +67,22 @@ def finding(code: str, *, severity: Literal["error", "warning", "note"] = "error
 
 
 def refusal(*findings: Finding) -> Refusal:
-    """Join findings into one refusal; the first one names it. Beyond MAX_FINDINGS the rest is counted only."""
-    if len(findings) > MAX_FINDINGS:
-        rest = finding("more_findings", severity="note", count=len(findings) - MAX_FINDINGS + 1)
-        findings = (*findings[: MAX_FINDINGS - 1], rest)
-    return Refusal(code=findings[0].code, text=findings[0].text, findings=findings)
+    """Join findings into one refusal; the first one names it. Beyond what can be told the rest is counted only."""
+    first, told = findings[0], _told(findings) if len(findings) > 1 else 1
+    if told < len(findings):
+        rest = finding("more_findings", severity="note", count=len(findings) - told)
+        findings = (*findings[:told], rest)
+    return Refusal(code=first.code, text=first.text, findings=findings)
+
+
+def _told(findings: tuple[Finding, ...]) -> int:
+    """Return how many findings are told: all, or so many that one more, which counts the rest, fits too."""
+    room = MAX_FINDINGS_BYTES
+    for number, found in enumerate(findings):
+        room -= len(found.__pydantic_serializer__.to_json(found))
+        if number and room < 0:
+            return number
+    return len(findings) if len(findings) <= MAX_FINDINGS else MAX_FINDINGS - 1
 
 
 def refuse(code: str, **details: Detail) -> Refusal:

@@ -82,7 +82,7 @@ BEHIND = invoicing.LineFact(
     subject=f"evt.{ACCOUNT}.mailbox.mailbox-created.v1",
     at=AT,
     thing=HOLDER,
-    text=Text(de="Tarif office, 4.50 EUR im Monat", en="plan office, 4.50 EUR a month"),
+    text=Text(de="Tarif office, 4,50 € im Monat", en="plan office, EUR 4.50 a month"),
 )
 FILE = invoicing.InvoiceFile(
     media_type="text/xml",

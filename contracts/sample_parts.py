@@ -7,9 +7,10 @@ from contracts import billing_v1 as billing
 from contracts import dnscheck_v1 as dnscheck
 from contracts import domain_v1 as domain
 from contracts import forwarding_v1 as forwarding
+from contracts import holds_v1 as holds
 from contracts import mailbox_v1 as mailbox
 from contracts.base import Text
-from contracts.refusals import Refusal, refuse
+from contracts.refusals import Refusal, finding, refuse
 from contracts.values import GIGABYTE, MEGABYTE
 
 ACCOUNT = "nordwind"
@@ -300,6 +301,19 @@ FORWARD_ONLY = forwarding.ForwardOnlyView(
     targets=(ANNA, "info@example.org"),
     created_at=EARLIER,
     revision=1,
+)
+UNVERIFIED = finding("domain_unverified", domain=DOMAIN, name=f"_postkontor-challenge.{DOMAIN}", value=TOKEN)
+HOLD = holds.HoldView(
+    account=ACCOUNT,
+    request_id=REQUEST,
+    request_type="domain.create-mailbox.v1",
+    address=ANNA,
+    domains=(DOMAIN,),
+    domain_count=1,
+    waits_for=(DOMAIN,),
+    place=4,
+    parked_at=AT,
+    deadline=ANSWER_BY,
 )
 CATCH_ALL = forwarding.CatchAllView(account=ACCOUNT, domain=DOMAIN, mailbox=ANNA, revision=1)
 MAILXL = OFFICE.model_copy(

@@ -8,10 +8,17 @@ from contracts import billing_v1 as billing
 from contracts import dnscheck_v1 as dnscheck
 from contracts import domain_v1 as domain
 from contracts import forwarding_v1 as forwarding
+from contracts import holds_v1 as holds
 from contracts import invoicing_v1 as invoicing
 from contracts import mailbox_v1 as mailbox
+from contracts import sample_bulks as bulks
+from contracts import sample_dryruns as dry_runs
 from contracts import sample_invoices as bills
+from contracts import sample_leaving as leaving
+from contracts import sample_mailboxes
+from contracts import sample_packages as packages
 from contracts import sample_parts as of
+from contracts import sample_trails as trails
 from contracts.messages import SERVICES, AskRequest, RequestAnswer, RequestStep
 from contracts.refusals import RequestRefused, refuse
 from contracts.sample_parts import ANNA, BERND, DOMAIN, DOMAIN_ID, PASSWORD_HASH, REQUEST, UMLAUT_DOMAIN
@@ -32,7 +39,9 @@ _DOMAIN_IDS = {DOMAIN: DOMAIN_ID, UMLAUT_DOMAIN: of.UMLAUT_DOMAIN_ID}
 _ALIAS_HOLDERS = tuple(f"alias_forward/{alias}" for alias in _ALIASES.aliases)
 _FORWARD_HOLDER = f"alias_forward/{ANNA}>anna@example.org"
 
-_FORWARD_ONLY = forwarding.SetForwardOnly(address=f"info@{DOMAIN}", targets=(ANNA, "info@example.org"))
+_FORWARD_ONLY = forwarding.SetForwardOnly(
+    address=f"info@{DOMAIN}", targets=(ANNA, "info@example.org"), when_unverified="hold"
+)
 _CATCH_ALL = forwarding.SetCatchAll(domain=DOMAIN, mailbox=ANNA)
 
 REQUESTS: dict[str, BaseModel] = {
@@ -69,12 +78,13 @@ REQUESTS: dict[str, BaseModel] = {
     "domain.check-mail-records.v1": domain.CheckMailRecords(domain=DOMAIN),
     "domain.set-domain-password.v1": domain.SetDomainPassword(domain=DOMAIN, password_hash=PASSWORD_HASH),
     "domain.set-domain-features.v1": _FEATURES,
-    "domain.remove-domain.v1": domain.RemoveDomain(domain=DOMAIN),
+    "domain.remove-domain.v1": domain.RemoveDomain(domain=DOMAIN, with_mailboxes=True),
     "domain.answer-transfer.v1": domain.AnswerTransfer(domain=DOMAIN, consent=False),
     "domain.decide-transfer.v1": domain.DecideTransfer(domain=DOMAIN, to="claimant", claimant="suedwind"),
     "domain.create-mailbox.v1": _CREATE,
     "domain.add-aliases.v1": _ALIASES,
     "domain.set-forward-only.v1": _FORWARD_ONLY,
+    "domain.cancel-hold.v1": holds.CancelHold(request_id=REQUEST),
     "domain.set-catch-all.v1": _CATCH_ALL,
     "mailbox.delete-forward-only.v1": forwarding.DeleteForwardOnly(address=_FORWARD_ONLY.address),
     "mailbox.remove-catch-all.v1": forwarding.RemoveCatchAll(domain=UMLAUT_DOMAIN),
@@ -109,6 +119,7 @@ HAND_OVERS: dict[str, BaseModel] = {
     "mailbox.set-forwardings.v1": billing.ReservedForwardings(
         request=_FORWARD, reservation=of.reservation(_FORWARD_HOLDER)
     ),
+    "domain.settle-holds.v1": holds.SettleHolds(domain=DOMAIN),
     "billing.set-forward-only.v1": forwarding.AdmittedForwardOnly(request=_FORWARD_ONLY, domain_id=DOMAIN_ID),
     "billing.set-catch-all.v1": forwarding.AdmittedCatchAll(request=_CATCH_ALL, domain_id=DOMAIN_ID),
     "mailbox.set-forward-only.v1": forwarding.ReservedForwardOnly(
@@ -123,7 +134,9 @@ HAND_OVERS: dict[str, BaseModel] = {
         admitted=(domain.DomainTarget(domain=DOMAIN, domain_id=DOMAIN_ID),),
         refused=(domain.TargetResult(target=UMLAUT_DOMAIN, refusal=of.DOMAIN_UNKNOWN),),
     ),
-    "mailbox.remove-domain.v1": domain.DomainRemoval(request=domain.RemoveDomain(domain=DOMAIN), domain_id=DOMAIN_ID),
+    "mailbox.remove-domain.v1": domain.DomainRemoval(
+        request=domain.RemoveDomain(domain=DOMAIN), domain_id=DOMAIN_ID, deletes_at=of.GONE_AT
+    ),
     "dnscheck.watch-domain.v1": dnscheck.WatchDomain(
         domain_id=DOMAIN_ID,
         domain=DOMAIN,
@@ -234,6 +247,10 @@ DOMAIN_FACTS: dict[str, BaseModel] = {
     "domain.forward-only-admitted.v1": forwarding.ForwardOnlyAdmitted(
         request_id=REQUEST, address=_FORWARD_ONLY.address, domain_id=DOMAIN_ID
     ),
+    "domain.request-parked.v1": holds.RequestParked(hold=of.HOLD, findings=(of.UNVERIFIED,), text=of.BE_PATIENT),
+    "domain.hold-cancelled.v1": holds.HoldCancelled(
+        request_id=REQUEST, request_type=of.HOLD.request_type, address=ANNA
+    ),
     "domain.catch-all-admitted.v1": forwarding.CatchAllAdmitted(request_id=REQUEST, domain=DOMAIN, domain_id=DOMAIN_ID),
     "dnscheck.txt-checked.v1": dnscheck.TxtChecked(
         domain_id=DOMAIN_ID, domain=DOMAIN, requests=(REQUEST,), attempt=of.SEEN
@@ -244,10 +261,6 @@ DOMAIN_FACTS: dict[str, BaseModel] = {
     ),
 }
 
-_TARGETS = (
-    mailbox.TargetFeatures(target=DOMAIN, features=mailbox.FeatureState(on=("backup",), origin="domain"), mailboxes=11),
-    mailbox.TargetFeatures(target=UMLAUT_DOMAIN, refusal=of.DOMAIN_UNKNOWN),
-)
 MAILBOX_FACTS: dict[str, BaseModel] = {
     "mailbox.mailbox-created.v1": mailbox.MailboxCreated(
         mailbox=of.a_mailbox(features=mailbox.FeatureState(on=(), origin="default"), revision=1)
@@ -257,7 +270,7 @@ MAILBOX_FACTS: dict[str, BaseModel] = {
     "mailbox.plan-changed.v1": mailbox.PlanChanged(mailbox=of.a_mailbox(plan=of.MAILXL), previous_plan="office"),
     "mailbox.aliases-changed.v1": mailbox.AliasesChanged(mailbox=of.a_mailbox(aliases=_ALIASES.aliases)),
     "mailbox.forwardings-set.v1": mailbox.ForwardingsSet(mailbox=of.a_mailbox(forwardings=_FORWARD.targets)),
-    "mailbox.features-set.v1": mailbox.FeaturesSet(requested=("backup",), targets=_TARGETS),
+    "mailbox.features-set.v1": mailbox.FeaturesSet(requested=("backup",), targets=sample_mailboxes.TARGETS),
     "mailbox.blocked-senders-changed.v1": mailbox.BlockedSendersChanged(mailbox=of.a_mailbox(blocked_senders=BLOCKED)),
     "mailbox.mailbox-suspended.v1": mailbox.MailboxSuspended(mailbox=of.a_mailbox(state="suspended")),
     "mailbox.mailbox-reactivated.v1": mailbox.MailboxReactivated(mailbox=of.a_mailbox()),
@@ -296,6 +309,7 @@ QUESTIONS: Mapping[str, BaseModel] = {
     "mailbox.features.v1": mailbox.AskFeatures(domains=(DOMAIN,), addresses=(ANNA,)),
     "mailbox.groups.v1": mailbox.AskGroups(after="Törn-Planung", limit=10),
     "mailbox.forward-only.v1": forwarding.AskForwardOnly(after=ANNA, limit=10),
+    "domain.holds.v1": holds.AskHolds(domain=DOMAIN, after=3, limit=10),
     "mailbox.catch-alls.v1": forwarding.AskCatchAlls(after=DOMAIN, limit=10),
 } | {f"{service}.request.v1": AskRequest(request_id=REQUEST) for service in SERVICES}
 
@@ -324,12 +338,13 @@ ANSWERS: Mapping[str, BaseModel] = {
     "billing.invoice-file-answer.v1": invoicing.InvoiceFileAnswer(issued=True, file=bills.FILE, problem=None),
     "domain.domain-answer.v1": domain.DomainAnswer(domain=None),
     "domain.domains-answer.v1": domain.DomainsAnswer(domains=(_ACTIVE,), next=DOMAIN),
+    "domain.holds-answer.v1": holds.HoldsAnswer(holds=(of.HOLD,), next=4),
     "dnscheck.attempts-answer.v1": dnscheck.AttemptsAnswer(
         txt=(of.SEEN, of.NOT_YET), mx=(of.MX_OK,), advice=of.MAIL_ADVICE
     ),
     "mailbox.mailbox-answer.v1": mailbox.MailboxAnswer(mailbox=of.a_mailbox()),
     "mailbox.mailboxes-answer.v1": mailbox.MailboxesAnswer(mailboxes=(of.a_mailbox(),), next=None),
-    "mailbox.features-answer.v1": mailbox.FeaturesAnswer(targets=_TARGETS),
+    "mailbox.features-answer.v1": mailbox.FeaturesAnswer(targets=sample_mailboxes.TARGETS),
     "mailbox.groups-answer.v1": mailbox.GroupsAnswer(groups=(of.a_group(ANNA),), next=None),
     "mailbox.forward-only-answer.v1": forwarding.ForwardOnlyAnswer(addresses=(of.FORWARD_ONLY,), next=None),
     "mailbox.catch-alls-answer.v1": forwarding.CatchAllsAnswer(catch_alls=(of.CATCH_ALL,), next=DOMAIN),
@@ -353,11 +368,27 @@ ANSWERS: Mapping[str, BaseModel] = {
 
 SAMPLES: dict[str, BaseModel] = {
     **REQUESTS,
+    **bulks.REQUESTS,
     **HAND_OVERS,
     **REFUSALS,
+    **dry_runs.DRY_RUNS,
     **BILLING_FACTS,
     **DOMAIN_FACTS,
+    **bulks.FACTS,
     **MAILBOX_FACTS,
     **QUESTIONS,
+    **bulks.QUESTIONS,
     **ANSWERS,
+    **trails.questions(SERVICES),
+    **trails.answers(SERVICES),
+    **bulks.ANSWERS,
+    **packages.FACTS,
+    **packages.QUESTIONS,
+    **packages.ANSWERS,
+    **leaving.REQUESTS,
+    **leaving.HAND_OVERS,
+    **leaving.FACTS,
+    **leaving.QUESTIONS,
+    **leaving.ANSWERS,
+    **sample_mailboxes.MORE,
 }

@@ -21,10 +21,15 @@ _PLAIN_DOMAIN = re.compile(
     r"(?=.{4,253}\Z)(?:(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!..--)[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 )
 _LOCAL_PART = re.compile(r"[a-z0-9](?:[a-z0-9_+-]|\.(?=[a-z0-9_+-]))*\Z")
+# What senders' mail systems put before the @ (RFC 5321, dot-string of atext): VERP and BATV have an equals sign there.
+# Without the asterisk: who writes *@ads.example means @ads.example, and would wonder that nothing is blocked.
+_SENDERS_LOCAL_PART = re.compile(r"[a-z0-9!#$%&'+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'+/=?^_`{|}~-]+)*\Z")
+# Of Argon2id at least 8 bytes of salt and 16 of digest (RFC 9106): a short digest is one that many passwords have.
 _PASSWORD_SCHEMES = re.compile(
-    r"\{ARGON2ID\}\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"
+    r"\{ARGON2ID\}\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}"
     r"|\{BLF-CRYPT\}\$2[aby]\$\d\d\$[A-Za-z0-9./]{53}"
-    r"|\{SHA512-CRYPT\}\$6\$(?:rounds=\d+\$)?[A-Za-z0-9./]{1,16}\$[A-Za-z0-9./]{86}"
+    r"|\{SHA512-CRYPT\}\$6\$(?:rounds=\d+\$)?[A-Za-z0-9./]{1,16}\$[A-Za-z0-9./]{86}",
+    re.ASCII,  # or digits of other scripts pass, which no mail server reads
 )
 
 
@@ -84,11 +89,21 @@ def mail_address(text: str) -> str:
     local, at, domain = text.strip().rpartition("@")
     if not at:
         raise ValueError("a mail address needs an @")
-    local = local.lower()
-    if len(local) > MAX_LOCAL_PART_LENGTH or not _LOCAL_PART.match(local):
+    lower = _local_part(local, _LOCAL_PART)
+    if lower is None:
         raise ValueError(
             "the part before the @ may hold letters a-z, digits and . _ + - and starts with a letter or digit"
         )
+    return _address(lower, domain)
+
+
+def _local_part(text: str, pattern: re.Pattern[str]) -> str | None:
+    """Return the part before the @ in lower case, or None. Other scripts have letters whose lower case is a-z."""
+    lower = text.lower() if text.isascii() else ""
+    return lower if len(lower) <= MAX_LOCAL_PART_LENGTH and pattern.match(lower) else None
+
+
+def _address(local: str, domain: str) -> str:
     address = f"{local}@{domain_name(domain)}"
     if len(address) > MAX_ADDRESS_LENGTH:
         raise ValueError(f"longer than {MAX_ADDRESS_LENGTH} characters")
@@ -101,9 +116,17 @@ def domain_of(address: str) -> str:
 
 
 def sender_pattern(text: str) -> str:
-    """Return a blocked sender: a whole address, or a domain written as `@example.com` (R32)."""
-    stripped = text.strip()
-    return f"@{domain_name(stripped[1:])}" if stripped.startswith("@") else mail_address(stripped)
+    """Return a blocked sender: a whole address, or a domain written as `@example.com` (R32).
+
+    Senders' addresses may hold more than those of mailboxes here: what RFC 5321 allows without quotes.
+    """
+    local, at, domain = text.strip().rpartition("@")
+    if at and not local:
+        return f"@{domain_name(domain)}"
+    lower = _local_part(local, _SENDERS_LOCAL_PART)
+    if lower is None:
+        raise ValueError("a sender is an address, or a domain written @example.com; quoted addresses are not taken")
+    return _address(lower, domain)
 
 
 def password_hash(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,9 +12,11 @@ from pydantic import ValidationError
 
 from contracts.dnscheck_v1 import UnwatchDomain
 from contracts.domain_v1 import ValidateDomain
-from contracts.envelope import Envelope, encode, schema_name
+from contracts.envelope import Envelope, content_digest, deduplication_id, encode, schema_name
 from contracts.mailbox_v1 import RenamePerson
 from contracts.messages import REGISTRY
+from contracts.samples import SAMPLES
+from contracts.trials import Trial
 
 ID = UUID("0195562b-9d20-7c3e-8a41-5b6f0c7d8e9f")
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
@@ -86,7 +89,7 @@ def test_encode_writes_what_a_model_dump_would_write(
     assert Envelope[RenamePerson].model_validate_json(wire) == envelope
     written, dumped = json.loads(wire), json.loads(envelope.model_dump_json(exclude_none=True))
     assert datetime.fromisoformat(written.pop("time")) == datetime.fromisoformat(dumped.pop("time"))
-    assert {"channel": "bus"} | written == dumped
+    assert {"channel": "bus", "dryrun": False} | written == dumped
 
 
 @given(source=SOURCES)
@@ -171,3 +174,24 @@ def test_what_follows_names_the_request():
     first = UUID(int=7)
 
     assert Envelope[ValidateDomain].model_validate_json(write(correlation_id=first)).request_id == first
+
+
+def test_a_dry_run_and_a_quote_tell_a_request_from_the_same_one_without():
+    data = ValidateDomain(domain="nordwind-segel.de")
+    kinds: list[dict[str, Any]] = [{}, {"dryrun": True}, {"quote_id": ID}, {"dryrun": True, "quote_id": ID}]
+    digests = {content_digest("nordwind", "domain.validate-domain.v1", data, **kind) for kind in kinds}
+    named = {deduplication_id(ID, "nordwind", "domain.validate-domain.v1", data, **kind) for kind in kinds}
+    assert len(digests) == len(named) == len(kinds)
+
+
+def test_a_dry_run_and_a_quote_travel_as_attributes_and_are_not_written_where_there_are_none():
+    assert not {"dryrun", "quoteid"} & set(json.loads(write()))
+    found = Envelope[ValidateDomain].model_validate_json(write(dryrun=True, quote_id=ID))
+    assert (found.dryrun, found.quoteid) == (True, ID)
+
+
+def test_a_hand_over_without_trial_says_nothing_of_one():
+    order = SAMPLES["billing.create-mailbox.v1"]
+    assert "trial" not in json.loads(order.model_dump_json())
+    tried = order.model_copy(update={"trial": Trial(gate_closed=True)})
+    assert type(order).model_validate_json(tried.model_dump_json()) == tried

@@ -5,6 +5,7 @@ from string import Formatter
 import pytest
 
 from contracts.codes import CODES
+from contracts.envelope import MAX_MESSAGE_BYTES
 from contracts.refusals import Finding, Refusal, finding, refusal, refuse
 
 TEXTS = [(code, text) for code, sentence in CODES.items() for text in sentence]
@@ -78,11 +79,31 @@ def test_no_limit_is_shown_as_infinity_and_kept_as_none():
 
 
 def test_the_first_finding_names_the_refusal():
-    joined = refusal(finding("plan_unknown", plan="x", known="mail"), finding("no_target", severity="warning"))
+    joined = refusal(finding("plan_unknown", plan="x", known="mail"), finding("not_json", severity="warning"))
 
     assert joined.code == "plan_unknown"
-    assert [found.code for found in joined.findings] == ["plan_unknown", "no_target"]
+    assert [found.code for found in joined.findings] == ["plan_unknown", "not_json"]
     assert joined.findings[1].severity == "warning"
+
+
+@pytest.mark.parametrize("number", [1, 2, 199, 200, 201, 1000])
+def test_what_is_too_much_to_tell_is_counted(number):
+    joined = refusal(*(finding("group_exists", group=f"{place}") for place in range(number)))
+
+    *told, last = joined.findings
+    assert len(joined.findings) == min(number, 200)
+    assert last.code == ("more_findings" if number > 200 else "group_exists")
+    assert number <= 200 or last.details["count"] == number - len(told)
+
+
+def test_a_refusal_fits_into_a_message_however_long_its_findings_are():
+    address = "a" * 64 + "@" + ".".join(["xn--" + "b" * 40] * 4) + ".example"
+    found = finding("forwarding_loop", address=address, chain=" → ".join([address] * 10))
+    joined = refusal(*[found] * 20, *[finding("address_taken", address=address)] * 180)
+
+    assert len(joined.model_dump_json()) < MAX_MESSAGE_BYTES - 8_192
+    assert joined.findings[-1].details["count"] == 200 - len(joined.findings) + 1
+    assert len(joined.findings) > 10
 
 
 def test_a_refusal_survives_the_bus():

@@ -137,7 +137,8 @@ def test_a_schema_is_valid_and_names_itself(type_):
 def test_a_schema_in_an_envelope_has_its_attributes_and_names_the_type(type_):
     schema = published(type_)
 
-    assert set(schema["properties"]) == set(Envelope.model_fields)
+    of_orders = set() if SHAPES[type_].role != "fact" else {"dryrun", "quoteid"}
+    assert set(schema["properties"]) == set(Envelope.model_fields) - of_orders
     assert schema["properties"]["type"]["const"] == type_
 
 
@@ -380,13 +381,14 @@ def test_a_request_tells_its_route_and_its_outcomes(route):
 
     assert operation["x-route"] == {
         "stations": list(route.stations),
+        "accepted": [f"{fact}.v1" for fact in route.accepted],
         "outcomes": [f"{fact}.v1" for fact in route.outcomes],
         "settled_by": route.settled_by,
         "caller": route.caller,
     }
-    ends = {message["$ref"].rpartition("/")[2] for message in operation["reply"]["messages"]}
-    assert ends == {f"{fact}.v1" for fact in route.outcomes} | {
-        f"{station}.request-refused.v1" for station in route.stations
+    heard = {message["$ref"].rpartition("/")[2] for message in operation["reply"]["messages"]}
+    assert heard == {f"{fact}.v1" for fact in (*route.accepted, *route.outcomes)} | {
+        f"{station}.{name}.v1" for station in route.stations for name in ("request-refused", "dry-run-finished")
     }
     assert resolve(operation["reply"]["channel"]["$ref"])["address"] == "rpl.{account}.{request_id}"
 

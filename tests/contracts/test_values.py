@@ -25,6 +25,7 @@ from contracts.values import (
     domain_name,
     domain_of,
     mail_address,
+    sender_pattern,
 )
 
 LABELS = st.from_regex(r"[a-zäöüß0-9]([a-zäöüß0-9-]{0,20}[a-zäöüß0-9])?", fullmatch=True)
@@ -200,25 +201,51 @@ def test_what_is_no_mail_address_is_refused(address):
         read(MailAddress, address)
 
 
+@given(local=st.text(alphabet="abzA09=!#$%&'+/?^_`{|}~-.", min_size=1, max_size=70), name=NAMES)
+def test_a_stored_sender_is_stored_the_same_again(local, name):
+    try:
+        stored = sender_pattern(f"{local}@{name}")
+    except ValueError:
+        return
+    assert sender_pattern(stored) == stored == stored.lower()
+    assert domain_of(stored) == domain_name(name)
+
+
 @given(local=LOCAL_PARTS, name=NAMES)
 def test_a_stored_mail_address_is_stored_the_same_again(local, name):
     try:
         stored = mail_address(f"{local}@{name}")
     except ValueError:
         return
-    assert mail_address(stored) == stored
+    assert mail_address(stored) == sender_pattern(f"{local}@{name}") == stored
     assert domain_of(stored) == domain_name(name)
 
 
 @pytest.mark.parametrize(
     ("given_sender", "stored"),
-    [("@Werbung.Example", "@werbung.example"), ("Lotto@BÜCHER.de", "lotto@xn--bcher-kva.de"), ("@ß.de", "@xn--zca.de")],
+    [
+        ("@Werbung.Example", "@werbung.example"),
+        ("Lotto@BÜCHER.de", "lotto@xn--bcher-kva.de"),
+        ("@ß.de", "@xn--zca.de"),
+        ("bounces+Anna=nordwind.de@lists.example", "bounces+anna=nordwind.de@lists.example"),  # VERP
+        (" prvs=1234abcdef=kim@ads.example", "prvs=1234abcdef=kim@ads.example"),  # BATV
+        ("SRS0=hh=TT=else.example=kim@fwd.example", "srs0=hh=tt=else.example=kim@fwd.example"),
+        ("_news_.!#$%&'/?^`{|}~-@ads.example", "_news_.!#$%&'/?^`{|}~-@ads.example"),
+    ],
 )
 def test_a_blocked_sender_is_an_address_or_a_whole_domain(given_sender, stored):
     assert read(SenderPattern, given_sender) == stored
 
 
-@pytest.mark.parametrize("sender", ["werbung.example", "@", "@*.example", "*@example.org", ""])
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "werbung.example", "@", "@*.example", "*@example.org", "", "a=@", "=..=@ads.example", ".a=@ads.example",
+        "a=.@ads.example", '"a b"@ads.example', "a b@ads.example", "a@b@ads.example", "a,b@ads.example",
+        "a=\nb@ads.example", "a=\x00@ads.example", "\u212a=@ads.example", "ü=@ads.example",
+        f"{'=' * 65}@ads.example", f"a=@{'.'.join(['b' * 60] * 4)}.{'c' * 9}",
+    ],
+)  # fmt: skip
 def test_what_is_no_sender_is_refused(sender):
     with pytest.raises(ValidationError):
         read(SenderPattern, sender)
@@ -234,6 +261,20 @@ ARGON2ID = "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0$aGFzaGhhc2
 @pytest.mark.parametrize("hash_", [ARGON2ID, BCRYPT, SHA512, "{SHA512-CRYPT}$6$salt$" + "b" * 86])
 def test_hashes_of_the_three_schemes_are_taken_as_they_are(hash_):
     assert read(PasswordHash, hash_) == hash_
+
+
+@pytest.mark.parametrize(
+    "hash_",
+    [
+        BCRYPT.replace("12", "\u0661\u0662"),  # twelve, as no mail server reads it
+        ARGON2ID.replace("65536", "\u0666\u0665\u0665\u0663\u0666"),
+        "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0$aGE",  # two bytes: every 65536th password fits
+        "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$c2Fs$aGFzaGhhc2hoYXNoaGFzaA",
+    ],
+)
+def test_hashes_that_protect_nothing_or_that_nobody_can_read_are_refused(hash_):
+    with pytest.raises(ValidationError):
+        read(PasswordHash, hash_)
 
 
 REFUSED_SECRETS = [
