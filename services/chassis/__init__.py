@@ -13,11 +13,15 @@ In the order of a message's life:
     pump                 pulls messages of a consumer and sees gaps
     received             reads a message, or says why it cannot be read
     book                 the aggregates a batch touches: loaded once, written once
-    fates                how a message ends: done, handed over, refused, never
+    fates                how a message ends: done, handed over, refused, never; or is accepted first
+    causes               what the consequences of a message are named after
+    dryrun               what may stay of a request that was only tried
+    letters              dead letters: what is set aside, and why
     batch                one batch is one transaction
     journal              inbox, outbox, event log, dead letters, timers: the chassis' own tables
     publisher            what was committed goes out, pipelined, in order
     timers, backlog      work with a due time; whose turn it is
     queries              read requests over core NATS
+    trail                what the worker received and stated for a request or about a thing
     health               /livez and /readyz
 """

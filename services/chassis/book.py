@@ -4,7 +4,7 @@ Handlers see what earlier messages of the same batch have changed. What a handle
 a message whose decision raises leaves nothing behind.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -77,10 +77,11 @@ class Book:
         self._require(table.name, key)
         self._staged[table.name, key] = None
 
-    def keep(self) -> None:
-        """Let the staged changes count."""
+    def keep(self, only: Container[str] | None = None) -> None:
+        """Let the staged changes count; of a dry run's those of some tables only."""
         for (name, key), row in self._staged.items():
-            self._now[name][key] = row
+            if only is None or name in only:
+                self._now[name][key] = row
         self._staged.clear()
 
     def drop(self) -> None:

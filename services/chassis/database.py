@@ -10,6 +10,8 @@ COMMAND_TIMEOUT_SECONDS = 30
 # Lanes look rows up by key, with statements prepared once. A plan made while a table was empty reads the whole table,
 # and would go on doing so when it has millions of rows.
 LANE_SESSION = {"enable_seqscan": "off"}
+# The server ends what our own clock has given up, so that a lane that was lost holds no row any longer than that.
+LANE_TIMEOUTS = {"statement_timeout": f"{COMMAND_TIMEOUT_SECONDS}s"}
 # One plan for all keys: making one anew costs several times what the look-up costs.
 LOOK_UP_SESSION = LANE_SESSION | {"plan_cache_mode": "force_generic_plan"}
 
@@ -20,7 +22,7 @@ async def connect(settings: Settings, *, name: str) -> "asyncpg.Connection[Any]"
         settings.database_url.get_secret_value(),
         command_timeout=COMMAND_TIMEOUT_SECONDS,
         timeout=5,
-        server_settings=_session(name) | LANE_SESSION,
+        server_settings=_session(name) | LANE_SESSION | LANE_TIMEOUTS,
     )
 
 
@@ -60,6 +62,7 @@ def _session(name: str) -> dict[str, str]:
         "timezone": "UTC",
         "synchronous_commit": "on",
         "idle_in_transaction_session_timeout": "60s",
+        "lock_timeout": "10s",  # whoever holds a row so long is in trouble, and we try again
         "tcp_keepalives_idle": "5",
         "tcp_keepalives_interval": "2",
         "tcp_keepalives_count": "3",

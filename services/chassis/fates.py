@@ -1,4 +1,5 @@
 """How a message ends, as values. There are four fates and no fifth: infrastructure trouble is none, the owner retries.
+A request may be accepted first, which is no end: its fate, one of the four, is an `End` of a later message's.
 
 A handler returns one of them with everything that shall leave the worker; the chassis commits it with the state.
 """
@@ -9,8 +10,9 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from contracts.base import Fact, HandOver
+from contracts.base import Fact, HandOver, Request
 from contracts.refusals import Refusal
+from contracts.trials import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,15 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Hand a request on to the next station, or give a worker something to do."""
+    """Hand a request on to the next station, or give a worker something to do.
 
-    order: HandOver
+    With a `request_id` it is a request of its own, sent under that id as a customer would send it.
+    """
+
+    order: HandOver | Request
     key: str
     account: str | None = None
+    request_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,34 +70,75 @@ Timing: TypeAlias = At | Cancel
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """The message did what it asked for; `says` states it."""
-
-    says: tuple[Say, ...] = ()
-    orders: tuple[Order, ...] = ()
-    timings: tuple[Timing, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class HandedOver:
     """This station's part is done; the request goes on."""
 
     orders: tuple[Order, ...]
     says: tuple[Say, ...] = ()
     timings: tuple[Timing, ...] = ()
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The request ends with a no. `reservation` names the holders that billing kept for it.
 
-    `request_type` is needed where another worker's fact ends the request: the fact's type does not name it.
+    `request_type` is needed where another worker's fact ends the request: the fact's type does not name it; and
+    `request_id` where a wake-up ends a request that waited for it.
     """
 
     refusal: Refusal
     reservation: tuple[str, ...] = ()
     says: tuple[Say, ...] = ()
     request_type: str | None = None
+    request_id: UUID | None = None
+    trial: Trial | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A request that was accepted before, with what its consequences are named after."""
+
+    id: UUID
+    request_id: UUID
+    account: str
+    type: str
+    channel: str
+    traceparent: str | None
+    quote_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a request ends that was accepted before: as if it were decided on only now.
+
+    What it leads to has the ids that it would have had at once, so nothing can happen twice.
+    """
+
+    request: Origin
+    fate: HandedOver | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The message did what it asked for; `says` states it. `ends` are of other messages, accepted before.
+
+    `trial`, here and above, is for a dry run's answer.
+    """
+
+    says: tuple[Say, ...] = ()
+    orders: tuple[Order, ...] = ()
+    timings: tuple[Timing, ...] = ()
+    ends: tuple[End, ...] = ()
+    trial: Trial | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The request waits here, as `say` tells its sender (R40); an `End` follows. The same id again hears it again."""
+
+    say: Say
+    timings: tuple[Timing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +150,4 @@ class Never:
     refusal: Refusal | None = None
 
 
-Fate: TypeAlias = Done | HandedOver | Refused | Never
+Fate: TypeAlias = Done | HandedOver | Accepted | Refused | Never

@@ -14,6 +14,7 @@ from services.chassis.backlog import DueTimer, Place
 from services.chassis.book import Conn
 from services.chassis.fates import At, Cancel, Timing
 
+KEEP_EVENTS_DAYS, KEEP_INBOX_DAYS = 90, 100  # the inbox longer than any stream keeps a message
 FORGET_AT_ONCE = 5000  # rows of the inbox in one transaction
 
 
@@ -30,11 +31,16 @@ class Handled:
     outcome: str | None = None
     refusal: str | None = None
     digest: bytes | None = None
+    cause_id: UUID | None = None
+    accepted: str | None = None  # the event that told so, of a request that has not ended
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to publish. `reply_subject` gets a copy, best effort, for a requester who waits."""
+    """A message to publish. `reply_subject` gets a copy, best effort, for a requester who waits.
+
+    By `request_id` the log finds a fact again; what was read back from there has none.
+    """
 
     lane: int
     seq: int
@@ -43,6 +49,7 @@ class Outgoing:
     key: str
     payload: bytes
     reply_subject: str | None = None
+    request_id: UUID | None = None
 
     @property
     def is_event(self) -> bool:
@@ -70,10 +77,20 @@ class Entries:
     """What a batch leaves behind besides its aggregates."""
 
     handled: list[Handled] = field(default_factory=list)
+    ended: list[Handled] = field(default_factory=list)  # accepted before
     outgoing: list[Outgoing] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     fired: list[tuple[str, str, datetime]] = field(default_factory=list)
     timings: list[tuple[int, Timing]] = field(default_factory=list)  # each with the lane that wakes it
+
+    def mark(self) -> tuple[int, int, int]:
+        """Return how far decisions have come, for `back_to`."""
+        return len(self.outgoing), len(self.timings), len(self.ended)
+
+    def back_to(self, mark: tuple[int, int, int]) -> None:
+        """Forget what came after a mark."""
+        outgoing, timings, ended = mark
+        del self.outgoing[outgoing:], self.timings[timings:], self.ended[ended:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +117,8 @@ class Journal:
         """Write a batch's entries, and take what was published out of the pending set: up to a number, by lane."""
         inbox, log = _inbox_columns(entries.handled), _log_columns(entries.outgoing)
         await conn.execute(self._sql["write"], list(published), list(published.values()), now, *inbox, *log)
+        if entries.ended:
+            await conn.execute(self._sql["end"], now, *_columns(entries.ended, _END_FIELDS))
         if entries.dead:
             await conn.execute(self._sql["bury"], now, *_columns(entries.dead, _DEAD_FIELDS))
         if entries.fired or entries.timings:
@@ -208,7 +227,7 @@ def _inbox_columns(handled: list[Handled]) -> list[list[Any]]:
 
 
 def _log_columns(outgoing: list[Outgoing]) -> list[list[Any]]:
-    events = _columns([o for o in outgoing if o.is_event], _OUT_FIELDS)
+    events = _columns([o for o in outgoing if o.is_event], _LOG_FIELDS)
     orders = _columns([o for o in outgoing if not o.is_event], _OUT_FIELDS)
     return [*events, *orders]
 
@@ -218,14 +237,28 @@ def _columns(rows: Iterable[Any], fields: tuple[str, ...]) -> list[list[Any]]:
     return [[getattr(row, name) for row in rows] for name in fields]
 
 
-_INBOX_FIELDS = ("message_id", "request_id", "account", "type", "fate", "code", "outcome", "refusal", "digest")
+_INBOX_FIELDS = (
+    "message_id",
+    "request_id",
+    "account",
+    "type",
+    "fate",
+    "code",
+    "outcome",
+    "refusal",
+    "digest",
+    "cause_id",
+    "accepted",
+)
+_END_FIELDS = ("message_id", "fate", "code", "refusal")
 _OUT_FIELDS = ("lane", "seq", "message_id", "subject", "key", "payload")
+_LOG_FIELDS = (*_OUT_FIELDS, "request_id")
 _DEAD_FIELDS = ("lane", "id", "stream", "stream_seq", "account", "type", "code", "detail", "payload")
 
 _STATEMENTS = {
     # Which of these messages were handled before?
     "known": """
-        SELECT message_id, request_id, account, type, fate, code, outcome, refusal, digest
+        SELECT message_id, request_id, account, type, fate, code, outcome, refusal, digest, accepted
         FROM {schema}.inbox WHERE message_id = ANY($1::uuid[])""",
     # All that a batch leaves behind, in one round trip.
     "write": """
@@ -237,17 +270,25 @@ _STATEMENTS = {
             WHERE o.lane = p.lane AND o.seq <= p.seq
         ), noted AS (
             INSERT INTO {schema}.inbox
-                (message_id, request_id, account, type, fate, code, outcome, refusal, digest, handled_at)
+                (message_id, request_id, account, type, fate, code, outcome, refusal, digest, cause_id, accepted,
+                 handled_at)
             SELECT r.*, $3 FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
-                $10::text[], $11::text[], $12::bytea[]) AS r
+                $10::text[], $11::text[], $12::bytea[], $13::uuid[], $14::text[]) AS r
         ), logged AS (
-            INSERT INTO {schema}.event_log (lane, seq, message_id, subject, ordering_key, payload, logged_at)
-            SELECT r.*, $3 FROM unnest($13::smallint[], $14::bigint[], $15::uuid[], $16::text[], $17::text[],
-                $18::bytea[]) AS r
+            INSERT INTO {schema}.event_log
+                (lane, seq, message_id, subject, ordering_key, payload, request_id, logged_at)
+            SELECT r.*, $3 FROM unnest($15::smallint[], $16::bigint[], $17::uuid[], $18::text[], $19::text[],
+                $20::bytea[], $21::uuid[]) AS r
         )
         INSERT INTO {schema}.outbox (lane, seq, message_id, subject, ordering_key, payload)
-        SELECT r.* FROM unnest($19::smallint[], $20::bigint[], $21::uuid[], $22::text[], $23::text[],
-            $24::bytea[]) AS r""",
+        SELECT r.* FROM unnest($22::smallint[], $23::bigint[], $24::uuid[], $25::text[], $26::text[],
+            $27::bytea[]) AS r""",
+    # Requests that were accepted have ended.
+    "end": """
+        UPDATE {schema}.inbox AS i
+        SET fate = r.fate, code = r.code, refusal = r.refusal, accepted = NULL, handled_at = $1
+        FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[]) AS r (message_id, fate, code, refusal)
+        WHERE i.message_id = r.message_id AND i.fate = 'accepted'""",
     # The pending set shrinks although nothing new is written.
     "settle": """
         WITH settled AS (

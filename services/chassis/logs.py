@@ -28,10 +28,11 @@ def readable_without_secrets(payload: bytes) -> str:
     What is no JSON may hold a secret anywhere, so only its size and digest are told; the stream has the original.
     """
     try:
-        content = json.loads(payload)
+        text = json.dumps(_cleaned(json.loads(payload)), ensure_ascii=False)
     except (ValueError, RecursionError):
         return f"not JSON: {len(payload)} bytes, sha256 {hashlib.sha256(payload).hexdigest()}"
-    return json.dumps(_cleaned(content), ensure_ascii=False).replace("\x00", "\\0")
+    # Half a character can be named in JSON and written nowhere.
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\0")
 
 
 def _cleaned(content: Any) -> Any:

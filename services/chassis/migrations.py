@@ -44,7 +44,8 @@ async def migrate(connection: "asyncpg.Connection[Any]", service: str) -> list[s
     """Bring the service's schema up to date; return the names of the files applied now."""
     await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
     try:
-        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {service}")
+        if await connection.fetchval("SELECT to_regnamespace($1) IS NULL", service):
+            await connection.execute(f"CREATE SCHEMA {service}")  # else made by who may, for us to fill
         await connection.execute(
             f"CREATE TABLE IF NOT EXISTS {service}.migration ("
             " name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"

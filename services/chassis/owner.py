@@ -12,6 +12,7 @@ with a fresh connection, takes over where the last commit left off.
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -233,10 +234,12 @@ class Owner:
 
     async def _set_aside(self, raws: Sequence[Raw], ticks: Sequence[Tick], error: Exception) -> Batch:
         """Bury the one message whose rows the database refuses. Once more first: others may have been faster."""
-        try:
+        with suppress(*CONSTRAINT_ERRORS):
             return await self._commit(raws, ticks)
-        except CONSTRAINT_ERRORS:
-            pass
+        less = [replace(tick, rows_refused=True) for tick in ticks if self._can_do_less(tick)]
+        with suppress(*CONSTRAINT_ERRORS):
+            if less:
+                return await self._commit((), less)
         batch = self._batch()
         detail = (
             f"the database refuses what it leads to: {type(error).__name__}: {getattr(error, 'constraint_name', '')}"
@@ -245,6 +248,10 @@ class Owner:
             batch.set_aside(message, "rows_refused", detail)
         await self._write(batch, (), ())
         return batch
+
+    def _can_do_less(self, tick: Tick) -> bool:
+        handler = self._runtime.service.timers.get(tick.kind)
+        return handler is not None and handler.can_do_less
 
     def _batch(self) -> Batch:
         runtime = self._runtime

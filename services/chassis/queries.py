@@ -12,23 +12,26 @@ from nats.micro.service import EndpointConfig, Service, ServiceConfig
 from pydantic import BaseModel, ValidationError
 
 from contracts.messages import REGISTRY, AskRequest, RequestAnswer, RequestStep
-from contracts.refusals import Refusal
-from services.chassis.received import ACCOUNT, explain
+from contracts.refusals import Refusal, refuse
+from contracts.trail_v1 import AskTrail, TrailAnswer
+from services.chassis.received import ACCOUNT, explain, has_half_characters
 from services.chassis.runtime import Runtime
 from services.chassis.service import Answer, NotThere
+from services.chassis.trail import Trail
 
 log = structlog.get_logger()
 VERSION = "1.0.0"  # of the questions; micro services must name one
 
 
 async def serve(runtime: Runtime) -> Service:
-    """Answer the service's questions, and every service's: what did you do for this request?"""
+    """Answer the service's questions, and every service's: what did you do for this request, and what led to it?"""
     micro = await add_service(
         runtime.nats,
         ServiceConfig(name=f"postkontor-{runtime.service.name}", version=VERSION, description="Postkontor queries"),
     )
     answers: dict[str, tuple[type[BaseModel], Answer]] = {
         "request": (AskRequest, _steps(runtime)),
+        "trail": (AskTrail, _trail(runtime)),
         **runtime.service.queries,
     }
     for name, (model, answer) in answers.items():
@@ -45,6 +48,9 @@ def _endpoint(runtime: Runtime, model: type[BaseModel], answer: Answer) -> Any:
         account = request.subject.split(".")[1]
         if not ACCOUNT.match(account):
             await request.respond_error("400", "the subject names no account")
+            return
+        if has_half_characters(request.data or b""):
+            await request.respond_error("400", refuse("not_json").text.en)
             return
         try:
             ask = model.model_validate_json(request.data or b"{}")
@@ -81,5 +87,14 @@ def _steps(runtime: Runtime) -> Answer:
             for row in rows
         )
         return RequestAnswer(service=runtime.service.name, steps=steps)
+
+    return answer
+
+
+def _trail(runtime: Runtime) -> Answer:
+    trail = Trail(runtime.service.name)
+
+    async def answer(connection: Any, account: str, ask: Any) -> TrailAnswer:
+        return await trail.answer(connection, account, ask, runtime.clock())
 
     return answer

@@ -1,5 +1,6 @@
 """Reading a message off the bus, or saying why it cannot be read. Nothing here raises for bad input."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from contracts.registry import Kind, Message
 
 D = TypeVar("D", bound=BaseModel)
 ACCOUNT = re.compile(r"[a-z0-9][a-z0-9-]{1,38}\Z")
+_HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 SUBJECT = re.compile(r"(?:cmd|evt)\.[A-Za-z0-9_-]+(?:\.[a-z0-9-]+)+\Z")
 MAX_REASON = 200  # characters of one finding's field and reason: both may come from outside
 MAX_FINDINGS = 20  # of one bad message; the rest says nothing new
@@ -49,11 +51,17 @@ class Received(Generic[D]):
     revision: int | None = None
     traceparent: str | None = None
     digest: bytes | None = None  # of a request's content: the same id with another digest is refused (R41)
+    cause_id: UUID | None = None  # the message before; a request from outside is its own beginning
+    dryrun: bool = False
+    quote_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A wake-up whose time has come, with what was observed for it outside the transaction."""
+    """A wake-up whose time has come, with what was observed for it outside the transaction.
+
+    `rows_refused` asks for less: the database did not take the rows that the decision on it led to.
+    """
 
     id: UUID
     account: str
@@ -65,6 +73,7 @@ class Tick:
     observation: Any = None
     lane: int = 0
     urgent: bool = False
+    rows_refused: bool = False
 
     @property
     def request_id(self) -> UUID:
@@ -99,6 +108,8 @@ def read(raw: Raw) -> Received[BaseModel] | Unreadable:
     message = REGISTRY.find(kind, type_)  # type: ignore[arg-type]
     if message is None:
         return _unreadable(raw, account, type_, _unknown(kind, service, name, version))  # type: ignore[arg-type]
+    if has_half_characters(raw.payload):
+        return _unreadable(raw, account, type_, refuse("not_json"))
     try:
         envelope = message.adapter.validate_json(raw.payload)
     except ValidationError as error:
@@ -117,7 +128,10 @@ def read(raw: Raw) -> Received[BaseModel] | Unreadable:
         data=envelope.data,
         revision=envelope.revision,
         traceparent=envelope.traceparent,
-        digest=_digest(message, account, envelope.data),
+        digest=_digest(message, account, envelope),
+        cause_id=None if issubclass(message.model, Request) else envelope.causationid,
+        dryrun=envelope.dryrun and message.kind == "cmd",
+        quote_id=envelope.quoteid,
     )
 
 
@@ -126,8 +140,26 @@ def _request_id(message: Message, envelope: Envelope[BaseModel]) -> UUID:
     return envelope.id if issubclass(message.model, Request) else envelope.correlationid or envelope.id
 
 
-def _digest(message: Message, account: str, data: BaseModel) -> bytes | None:
-    return content_digest(account, message.type, data) if issubclass(message.model, Request) else None
+def _digest(message: Message, account: str, envelope: Envelope[BaseModel]) -> bytes | None:
+    if not issubclass(message.model, Request):
+        return None
+    return content_digest(account, message.type, envelope.data, dryrun=envelope.dryrun, quote_id=envelope.quoteid)
+
+
+def has_half_characters(payload: bytes) -> bool:
+    """Say whether JSON names half of a character, such as `\\ud800` alone: no text, and nothing could ever write it.
+
+    pydantic reads it. RFC 8259, section 8.2, warns of it and RFC 7493 forbids it.
+    """
+    if not _HALF.search(payload):
+        return False
+    try:
+        json.dumps(json.loads(payload), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except (ValueError, RecursionError):
+        pass  # other words for it are found when it is read
+    return False
 
 
 def explain(error: ValidationError) -> Refusal:

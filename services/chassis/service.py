@@ -24,6 +24,7 @@ from services.chassis.received import Tick
 
 M = TypeVar("M", bound=BaseModel)
 Keys = Callable[[Any], Iterable[Wanted]]
+Concerns = Callable[[bytes], bool]
 Decide = Callable[[Any, Book, "Moment"], Fate]
 Observe = Callable[[Tick], Awaitable[Any]]
 Answer = Callable[[Conn, str, Any], Awaitable[BaseModel]]
@@ -43,30 +44,40 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """How one kind of message is handled: which rows it needs, and the decision."""
+    """How one kind of message is handled: which rows it needs, and the decision.
+
+    Facts that do not concern the worker, told by their bytes, are acknowledged unread and leave no trace.
+    """
 
     keys: Keys
     decide: Decide
+    concerns: Concerns | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TimerHandler:
     """How a wake-up is handled. `observe` looks at the world outside the transaction, if that is needed.
 
-    Then `keys` sees the tick with its observation.
+    Then `keys` sees the tick with its observation. With `can_do_less` it is decided once more, its `rows_refused` set,
+    before it is set aside because of rows that the database does not take.
     """
 
     keys: Keys
     decide: Decide
     observe: Observe | None = None
+    can_do_less: bool = False
 
 
 @dataclass
 class Service:
-    """One worker's definition. `tables` are loaded and written in their order."""
+    """One worker's definition. `tables` are loaded and written in their order.
+
+    A dry run changes none but those in `kept_in_dry_runs`, by name.
+    """
 
     name: str
     tables: tuple[Table[Any, Any], ...]
+    kept_in_dry_runs: frozenset[str] = frozenset()
     messages: dict[tuple[str, str], Handler] = field(default_factory=dict)
     timers: dict[str, TimerHandler] = field(default_factory=dict)
     queries: dict[str, tuple[type[BaseModel], Answer]] = field(default_factory=dict)
@@ -78,17 +89,23 @@ class Service:
         """Register the decision on a request or hand-over that this worker is a station of."""
         return self._register("cmd", model, keys)
 
-    def event(self, model: type[Fact], *, keys: Keys, owner: str | None = None) -> Callable[[Decide], Decide]:
-        """Register the decision on another worker's fact. `owner` is needed for facts that several workers state."""
-        return self._register("evt", model, keys, owner)
+    def event(
+        self, model: type[Fact], *, keys: Keys, owner: str | None = None, concerns: Concerns | None = None
+    ) -> Callable[[Decide], Decide]:
+        """Register the decision on a fact. `owner` is needed for facts that several workers state.
+
+        `concerns` looks at a message's bytes: where few of many facts matter, the others cost next to nothing.
+        """
+        return self._register("evt", model, keys, owner, concerns)
 
     def timer(
-        self, kind: str, *, keys: Keys, observe: Observe | None = None, every_seconds: float | None = None
-    ) -> Callable[[Decide], Decide]:
+        self, kind: str, *, keys: Keys, observe: Observe | None = None, every_seconds: float | None = None,
+        can_do_less: bool = False,
+    ) -> Callable[[Decide], Decide]:  # fmt: skip
         """Register the decision on a wake-up. With `every_seconds` it comes by itself, keyed by the empty string."""
 
         def register(decide: Decide) -> Decide:
-            self.timers[kind] = TimerHandler(keys, decide, observe)
+            self.timers[kind] = TimerHandler(keys, decide, observe, can_do_less)
             if every_seconds is not None:
                 self.recurring[kind] = every_seconds
             return decide
@@ -108,13 +125,20 @@ class Service:
         """Return the types of the facts that this worker hears."""
         return sorted(type_ for kind, type_ in self.messages if kind == "evt")
 
+    def is_concerned(self, subject: str, payload: bytes) -> bool:
+        """Tell whether a message has to be read. Orders always have; so has what nobody registered for."""
+        if not subject.startswith("evt."):
+            return True
+        handler = self.messages.get(("evt", ".".join(subject.split(".")[2:5])))
+        return handler is None or handler.concerns is None or handler.concerns(payload)
+
     def _register(
-        self, kind: str, model: type[BaseModel], keys: Keys, owner: str | None = None
+        self, kind: str, model: type[BaseModel], keys: Keys, owner: str | None = None, concerns: Concerns | None = None
     ) -> Callable[[Decide], Decide]:
         def register(decide: Decide) -> Decide:
             message = REGISTRY.of(model)
             type_ = message.type if owner is None else message.type.replace(f"{message.service}.", f"{owner}.", 1)
-            self.messages[kind, type_] = Handler(keys, decide)
+            self.messages[kind, type_] = Handler(keys, decide, concerns)
             return decide
 
         return register

@@ -1,5 +1,6 @@
 """What the environment says. Every name begins with POSTKONTOR_."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr
@@ -12,6 +13,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="POSTKONTOR_", extra="ignore")
 
     nats_url: str = "nats://127.0.0.1:4222"
+    nats_seed: Annotated[Path | None, Field(description="a file with the nkey seed that the bus knows us by")] = None
+    nats_identity: Annotated[str, Field(description="our name there; by default the seed file's, without .nk")] = ""
+    nats_ca: Annotated[Path | None, Field(description="PEM: who may sign the bus's certificate; none: no TLS")] = None
+    nats_cert: Annotated[Path | None, Field(description="PEM: our own certificate, if the bus asks for one")] = None
+    nats_key: Annotated[Path | None, Field(description="PEM: the key of that certificate")] = None
     database_url: SecretStr = SecretStr("postgresql://127.0.0.1:5432/postkontor")
     partitions: Annotated[int, Field(ge=1, le=64, description="of the stream CMD; one number for the whole system")] = 4
     batch_size: Annotated[int, Field(ge=1, le=1000, description="messages per transaction at most")] = 256

@@ -20,6 +20,7 @@ from nats.js.errors import NotFoundError
 from contracts.envelope import MAX_MESSAGE_BYTES
 from contracts.messages import SERVICES
 from contracts.routes import HEARD
+from services.chassis.bus import Access
 
 DAY_SECONDS = 86_400
 DEDUPLICATION_SECONDS = 600
@@ -118,9 +119,9 @@ def consumer(spec: LaneSpec) -> ConsumerConfig:
     )
 
 
-async def apply(nats_url: str, *, partitions: int = 4, replicas: int = 1) -> list[str]:
+async def apply(access: Access, *, partitions: int = 4, replicas: int = 1) -> list[str]:
     """Make every stream and consumer as written here; return a line for each. Repeating it changes nothing."""
-    connection = await nats.connect(nats_url, connect_timeout=5, max_reconnect_attempts=3)
+    connection = await nats.connect(**access.for_nats(), connect_timeout=5, max_reconnect_attempts=3)
     try:
         context = connection.jetstream(timeout=10)
         done = [await _apply_stream(context, config) for config in streams(partitions, replicas)]

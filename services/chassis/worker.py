@@ -21,8 +21,8 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from services.chassis import database, health, logs, migrations, queries
-from services.chassis.bus import Bus
-from services.chassis.journal import Journal
+from services.chassis.bus import Access, Bus
+from services.chassis.journal import KEEP_EVENTS_DAYS, KEEP_INBOX_DAYS, Journal
 from services.chassis.ownership import Ownership
 from services.chassis.publisher import Publisher
 from services.chassis.runtime import Runtime
@@ -34,7 +34,6 @@ Process = Callable[[Settings], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger()
 PENDING_BYTES = 64 * 1024 * 1024  # written in one go per wave, so that no wave is torn
-KEEP_EVENTS_DAYS, KEEP_INBOX_DAYS = 90, 100  # the inbox longer than any stream keeps a message
 TEND_SECONDS = 86_400.0
 LOOK_FOR_DATABASE_SECONDS = 1.0
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -46,7 +45,7 @@ class Worker:
     def __init__(self, service: Service, settings: Settings) -> None:
         self._service, self._settings = service, settings
         self.broker = Bus(
-            settings.nats_url,
+            **Access.of(settings).for_faststream(),
             name=f"postkontor-{service.name}",
             max_reconnect_attempts=-1,
             reconnect_time_wait=1,

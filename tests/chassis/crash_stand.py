@@ -31,6 +31,7 @@ from deploy.devstack.ports import LOOPBACK, free_port
 from deploy.devstack.postgres import PostgresServer
 from deploy.devstack.processes import WorkerProcess
 from services.chassis import topology, worker
+from services.chassis.bus import Access
 from services.chassis.runtime import utc_now
 from services.chassis.settings import Settings
 
@@ -289,7 +290,7 @@ async def stand(tmp_path_factory, counting, eventually):
     nats_server = RefusingServer(directory / "nats", sync_always=False)
     postgres = PostgresServer(directory / "postgres")
     await asyncio.gather(nats_server.start(), postgres.start())
-    await topology.apply(nats_server.url)
+    await topology.apply(Access(nats_server.url))
     settings = Settings(database_url=SecretStr(postgres.dsn()))
     await worker.migrate(counting.make_service(), settings)
     connection = await asyncpg.connect(postgres.dsn())

@@ -20,6 +20,7 @@ from crash_stand import (
 
 from deploy.devstack.ports import LOOPBACK
 from services.chassis import topology
+from services.chassis.bus import Access
 from services.chassis.ownership import lock_class
 
 pytestmark = pytest.mark.crash
@@ -69,7 +70,7 @@ async def test_a_consumer_that_is_gone_is_waited_for_without_haste(stand, pair, 
     before = [sum(process.cpu_times()[:2]) for process in processes]
     await asyncio.sleep(1.5)
     used = [sum(process.cpu_times()[:2]) - start for process, start in zip(processes, before, strict=True)]
-    await topology.apply(stand.nats_server.url)
+    await topology.apply(Access(stand.nats_server.url))
     await load.publish(each=2)
     await load.exactly_once()
     assert max(used) < 0.5, f"CPU seconds in 1.5 s: {used}"

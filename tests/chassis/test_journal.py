@@ -22,8 +22,8 @@ async def connection(database_url):
 
 async def log_event(connection, seq, logged_at):
     await connection.execute(
-        "INSERT INTO mailbox.event_log (lane, seq, logged_at, message_id, subject, ordering_key, payload)"
-        " VALUES (0, $1, $2, $3, 'evt.a.mailbox.x.v1', 'k', '')",
+        "INSERT INTO mailbox.event_log (lane, seq, logged_at, message_id, request_id, subject, ordering_key, payload)"
+        " VALUES (0, $1, $2, $3, $3, 'evt.a.mailbox.x.v1', 'k', '')",
         seq,
         logged_at,
         uuid4(),

@@ -9,18 +9,20 @@ from typing import Any
 import nats
 import pytest_asyncio
 
+from deploy.bus.register import Register
 from deploy.devstack.nats import NatsServer
+from services.chassis.bus import Access
 from services.chassis.runtime import SERVED_AT_ONCE, Runtime
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 
 
 @pytest_asyncio.fixture
-async def runtimes(nats_server: NatsServer) -> AsyncIterator[list[Runtime]]:
+async def runtimes(nats_server: NatsServer, register: Register) -> AsyncIterator[list[Runtime]]:
     """Two processes, as far as the bus can tell."""
     made: list[Runtime] = []
     for name in ("a", "b"):
-        connection = await nats.connect(nats_server.url)
+        connection = await nats.connect(**Access(nats_server.url, seed=register.seed_file("admin")).for_nats())
         parts: Any = (None, None, None)
         made.append(Runtime(Service("counting", tables=()), Settings(), name, connection, *parts))
     yield made

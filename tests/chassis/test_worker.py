@@ -292,7 +292,7 @@ async def test_a_consumer_that_is_gone_holds_up_no_other_lane(bus):
     while time.monotonic() < ends_at:
         async with asyncio.timeout(pump.REQUEST_SECONDS / 2):
             await goes_on(bus)
-    await topology.apply(bus.url)
+    await topology.apply(bus.access)
     await bus.owns_all(*bus.workers[:2], lanes=5)
 
 

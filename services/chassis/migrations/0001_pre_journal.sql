@@ -1,17 +1,21 @@
 -- The chassis' own tables, once in every service's schema.
 
--- Every message this service has handled and how it ended; a repeated one ends here.
+-- Every message this service has handled and how it ended; a repeated one ends here. An accepted request ends later;
+-- until then `accepted` is the event that told so, for who asks again.
 CREATE TABLE {schema}.inbox (
     message_id uuid PRIMARY KEY,
     request_id uuid NOT NULL,
     account text NOT NULL,
     type text NOT NULL,
-    fate text NOT NULL CONSTRAINT fate_known CHECK (fate IN ('done', 'handed-over', 'refused', 'never')),
+    fate text NOT NULL CONSTRAINT fate_known CHECK (fate IN ('done', 'handed-over', 'accepted', 'refused', 'never')),
     code text,
     outcome text,
     refusal text,
     digest bytea,
-    handled_at timestamptz NOT NULL
+    cause_id uuid,
+    accepted text,
+    handled_at timestamptz NOT NULL,
+    CONSTRAINT accepted_while_it_waits CHECK ((fate = 'accepted') = (accepted IS NOT NULL))
 );
 CREATE INDEX inbox_request ON {schema}.inbox (request_id);
 CREATE INDEX inbox_age ON {schema}.inbox USING brin (handled_at);
@@ -32,8 +36,13 @@ CREATE TABLE {schema}.event_log (
     subject text NOT NULL,
     ordering_key text NOT NULL,
     payload bytea NOT NULL,
+    request_id uuid NOT NULL,
     PRIMARY KEY (lane, seq, logged_at)
 ) PARTITION BY RANGE (logged_at);
+-- For trails: what was stated for a request, and the latest about a thing. A key's hash, because keys are long and come
+-- in no order.
+CREATE INDEX event_log_request ON {schema}.event_log (request_id);
+CREATE INDEX event_log_about ON {schema}.event_log (hashtext(ordering_key), logged_at);
 CREATE TABLE {schema}.event_log_other PARTITION OF {schema}.event_log DEFAULT;
 
 -- Hand-overs still to be published. They may carry a password hash on its way, so nothing of them stays.
