@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from contracts.refusals import Finding, finding
-from services.domain.rows import Claim, Name
+from contracts.trials import Trial
+from services.domain.rows import HOLDING, Claim, Name
+
+NO_DOMAIN = UUID(int=0)  # of a name that the account has not claimed; only a dry run gets past the gate with it
 
 
 def admitted(name: Name | None, domain: str, account: str) -> UUID | Finding:
@@ -37,6 +40,21 @@ def all_admitted(names: Iterable[tuple[str, Name | None]], account: str) -> tupl
         else:
             opened[domain] = found
     return opened, tuple(findings)
+
+
+def tried(
+    names: Iterable[tuple[str, Name | None]], account: str, unfit: Finding | None = None
+) -> tuple[dict[str, UUID], Trial]:
+    """Let a dry run pass whatever the gate says, with what it says: its answer shall name the price as well.
+
+    Under a name that the account does not hold, nobody may look at addresses for it: it could be another's.
+    """
+    known = dict(names)
+    opened, missing = all_admitted(known.items(), account)
+    claims = {domain: name.standing(account) if name else None for domain, name in known.items()}
+    domain_ids = {domain: claim.domain_id if claim else NO_DOMAIN for domain, claim in claims.items()}
+    is_foreign = any(claim is None or claim.state not in HOLDING for claim in claims.values())
+    return domain_ids | opened, Trial(missing=(*missing, *filter(None, (unfit,))), gate_closed=is_foreign)
 
 
 def why_closed(claim: Claim) -> Finding:

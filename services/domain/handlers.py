@@ -9,51 +9,45 @@ from contracts.billing_v1 import (
     AcceptedClaim,
     AccountOpened,
     AccountUpdated,
-    AdmittedAliases,
-    AdmittedMailbox,
     PackageChanged,
 )
+from contracts.closure_v1 import AccountClosed, AccountReactivated, AccountSuspended
 from contracts.dnscheck_v1 import AdviceChecked, Facet, MxChecked, TxtChecked
 from contracts.domain_v1 import (
-    AdmittedDomainFeatures,
-    AliasesAdmitted,
     AskDomain,
     AskDomains,
     CheckMailRecords,
     CheckMx,
     DomainAnswer,
     DomainClaimed,
-    DomainFeaturesChanged,
     DomainPasswordSet,
     DomainsAnswer,
-    DomainTarget,
-    MailboxAdmitted,
     MailRecordsCheckFinished,
     MxChanged,
     MxCheckFinished,
-    SetDomainFeatures,
     SetDomainPassword,
-    TargetResult,
     ValidateDomain,
     ValidationFinished,
 )
 from contracts.mailbox_v1 import AddAliases, CreateMailbox
 from contracts.password_policy import PasswordPolicy
-from contracts.refusals import Finding, Refusal, refusal
-from contracts.values import domain_of
+from contracts.refusals import Finding, Refusal, finding, refusal
+from contracts.trials import Trial
 from services.chassis.book import Book, Conn, Wanted
-from services.chassis.fates import Done, Fate, HandedOver, Order, Refused, Say
+from services.chassis.fates import Done, Fate, HandedOver, Refused, Say
 from services.chassis.received import Received
 from services.chassis.service import Moment, Service
 from services.domain import rules, store
-from services.domain.gate import admitted, all_admitted, may_have_features
+from services.domain.entrance import at_entrance, enter
 from services.domain.names import unclaimable
 from services.domain.outgoing import and_then, consequences, say, unwatch, watch
 from services.domain.rows import ENDED, HOLDING, Account, Claim, Name
 from services.domain.store import ACCOUNTS, NAMES
+from services.domain.store_closures import CLOSURES
+from services.domain.store_holds import HOLDS, LINES
 from services.domain.views import view
 
-service = Service("domain", tables=(ACCOUNTS, NAMES))
+service = Service("domain", tables=(ACCOUNTS, CLOSURES, NAMES, HOLDS, LINES))
 
 MAX_PAGE = 100  # domains with their last attempts are some 5 kB each, and an answer is one message
 
@@ -79,6 +73,12 @@ class Passwords:
         weak = self.policy.weakness(password_hash)
         return refusal(weak) if weak else None
 
+    def unfit(self, request: CreateMailbox, dryrun: bool) -> Finding | None:
+        """Say why a mailbox cannot have its password, or has none. A dry run may be without; it is noted only."""
+        if request.password_hash is not None:
+            return self.policy.weakness(request.password_hash)
+        return finding("password_missing", severity="note" if dryrun else "error", address=request.address)
+
 
 PASSWORDS = Passwords()
 
@@ -91,11 +91,14 @@ def of_request(message: Received[Any]) -> Iterable[Wanted]:
     return (ACCOUNTS, message.account), (NAMES, message.data.domain)
 
 
-@service.command(AcceptedClaim, keys=lambda message: [(NAMES, message.data.request.domain)])
+@service.command(
+    AcceptedClaim, keys=lambda message: [(ACCOUNTS, message.account), (NAMES, message.data.request.domain)]
+)
 def claim_domain(message: Received[AcceptedClaim], book: Book, moment: Moment) -> Fate:
     """Claim a name; the same claim again names the same record again, an abandoned one goes on (R11, R12)."""
     request = message.data.request
-    reason = unclaimable(request.domain, CHALLENGE.label) or PASSWORDS.refused(request.password_hash)
+    closing = rules.leaving(book.get(ACCOUNTS, message.account), message.account)  # since billing let the claim pass
+    reason = closing or unclaimable(request.domain, CHALLENGE.label) or PASSWORDS.refused(request.password_hash)
     if reason is not None:
         return Refused(reason)
     name = name_of(book, request.domain)
@@ -110,7 +113,9 @@ def claim_domain(message: Received[AcceptedClaim], book: Book, moment: Moment) -
     )
     if isinstance(claim, Refusal):
         return Refused(claim)
-    claimed = _keep(book, name, claim)
+    if message.dryrun and rules.is_new(name, claim):
+        return Done(trial=Trial(missing=(finding("record_after_claim", severity="note", domain=request.domain),)))
+    claimed = keep(book, name, claim)
     return Done(says=(say(DomainClaimed(domain=view(claim, claimed)), claim),), orders=(watch(claim, "txt"),))
 
 
@@ -122,7 +127,7 @@ def validate_domain(message: Received[ValidateDomain], book: Book, moment: Momen
     if isinstance(claim, Refusal):
         return Refused(claim)
     claim = rules.resumed(claim, moment.now)
-    _keep(book, name, claim)
+    keep(book, name, claim)
     return HandedOver(orders=(watch(claim, "txt", message.request_id),))
 
 
@@ -154,85 +159,30 @@ def set_domain_password(message: Received[SetDomainPassword], book: Book, moment
     claim = refused or rules.set_password(name, message.account, request.password_hash, moment.now)
     if isinstance(claim, Refusal):
         return Refused(claim)
-    after = _keep(book, name, claim)
+    after = keep(book, name, claim)
     return and_then((say(DomainPasswordSet(domain=view(claim, after)), claim),), consequences(name, after))
-
-
-@service.command(
-    SetDomainFeatures,
-    keys=lambda message: [(ACCOUNTS, message.account), *((NAMES, domain) for domain in message.data.domains)],
-)
-def set_domain_features(message: Received[SetDomainFeatures], book: Book, moment: Moment) -> Fate:
-    """Set the default features of domains; each target answers for itself (R31)."""
-    request = message.data
-    reason = refused_account(message, book)
-    if reason is not None:
-        return Refused(reason)
-    targets = {
-        domain: may_have_features(book.get(NAMES, domain), domain, message.account)
-        for domain in dict.fromkeys(request.domains)
-    }
-    findings = {domain: found for domain, found in targets.items() if isinstance(found, Finding)}
-    if len(findings) == len(targets):
-        return Refused(refusal(*findings.values()))
-    says: list[Say] = []
-    claims = [claim for claim in targets.values() if isinstance(claim, Claim)]
-    for claim in claims:
-        featured = rules.set_features(claim, request.features, moment.now)
-        if featured is not claim:
-            after = _keep(book, name_of(book, claim.domain), featured)
-            says.append(say(DomainFeaturesChanged(domain=view(featured, after)), featured))
-    order = AdmittedDomainFeatures(
-        request=request,
-        admitted=tuple(DomainTarget(domain=claim.domain, domain_id=claim.domain_id) for claim in claims),
-        refused=tuple(TargetResult(target=domain, refusal=refusal(found)) for domain, found in findings.items()),
-    )
-    return HandedOver(orders=(Order(order, key=str(message.request_id)),), says=tuple(says))
 
 
 # --- the gate: the hot path, which reads one row per domain and changes none ---------------------------------------
 
 
-@service.command(
-    CreateMailbox,
-    keys=lambda message: ((ACCOUNTS, message.account), (NAMES, domain_of(message.data.address))),
-)
+@service.command(CreateMailbox, keys=at_entrance)
 def create_mailbox(message: Received[CreateMailbox], book: Book, moment: Moment) -> Fate:
     """Let a mailbox pass under an active domain of its account (R20, R21)."""
-    request = message.data
-    reason = refused_account(message, book) or PASSWORDS.refused(request.password_hash)
-    if reason is not None:
-        return Refused(reason)
-    domain = domain_of(request.address)
-    domain_id = admitted(book.get(NAMES, domain), domain, message.account)
-    if isinstance(domain_id, Finding):
-        return Refused(refusal(domain_id))
-    order = AdmittedMailbox(request=request, domain_id=domain_id)
-    fact = MailboxAdmitted(request_id=message.request_id, address=request.address, domain_id=domain_id)
-    return HandedOver(orders=(Order(order, key=request.address),), says=(Say(fact, key=request.address),))
-
-
-@service.command(
-    AddAliases,
-    keys=lambda message: [(ACCOUNTS, message.account), *((NAMES, domain) for domain in _alias_domains(message.data))],
-)
-def add_aliases(message: Received[AddAliases], book: Book, moment: Moment) -> Fate:
-    """Let aliases pass when every alias domain is active in the account; all findings are listed (R23)."""
-    request = message.data
     reason = refused_account(message, book)
     if reason is not None:
         return Refused(reason)
-    domains = ((domain, book.get(NAMES, domain)) for domain in _alias_domains(request))
-    domain_ids, findings = all_admitted(domains, message.account)
-    if findings:
-        return Refused(refusal(*findings))
-    order = AdmittedAliases(request=request, domain_ids=domain_ids)
-    fact = AliasesAdmitted(request_id=message.request_id, address=request.address, aliases=request.aliases)
-    return HandedOver(orders=(Order(order, key=request.address),), says=(Say(fact, key=request.address),))
+    unfit = PASSWORDS.unfit(message.data, message.dryrun)
+    if unfit is not None and not message.dryrun:
+        return Refused(refusal(unfit))
+    return enter(message, book, moment, unfit)
 
 
-def _alias_domains(request: AddAliases) -> Iterable[str]:
-    return dict.fromkeys(domain_of(alias) for alias in request.aliases)
+@service.command(AddAliases, keys=at_entrance)
+def add_aliases(message: Received[AddAliases], book: Book, moment: Moment) -> Fate:
+    """Let aliases pass when every alias domain is active in the account; all findings are listed (R23)."""
+    reason = refused_account(message, book)
+    return Refused(reason) if reason else enter(message, book, moment)
 
 
 # --- what dnscheck found ----------------------------------------------------------------------------------------
@@ -264,7 +214,7 @@ def mx_checked(message: Received[MxChecked], book: Book, moment: Moment) -> Fate
     if _is_over(claim, fact.domain_id):
         return Done(says=_mx_answers(claim, name, fact), orders=(unwatch(claim, fact.domain_id),))
     noted = rules.mx_checked(claim, fact.attempt, moment.now)
-    after = _keep(book, name, noted)
+    after = keep(book, name, noted)
     changes = (MxChanged(domain=view(noted, after), previous=claim.mx),) if noted.mx != claim.mx else ()
     return Done(says=(*(say(change, noted) for change in changes), *_mx_answers(noted, after, fact)))
 
@@ -305,16 +255,18 @@ def _mx_answers(claim: Claim, name: Name, fact: MxChecked) -> tuple[Say, ...]:
 # --- what billing says ------------------------------------------------------------------------------------------
 
 
-def _of_account(message: Received[Any]) -> Iterable[Wanted]:
+def of_account(message: Received[Any]) -> Iterable[Wanted]:
+    """Name the account's row."""
     return ((ACCOUNTS, message.account),)
 
 
-@service.event(AccountOpened, keys=_of_account)
-@service.event(AccountUpdated, keys=_of_account)
-@service.event(PackageChanged, keys=_of_account)
-def keep_account(
-    message: Received[AccountOpened] | Received[AccountUpdated] | Received[PackageChanged], book: Book, moment: Moment
-) -> Fate:
+@service.event(AccountOpened, keys=of_account)
+@service.event(AccountUpdated, keys=of_account)
+@service.event(PackageChanged, keys=of_account)
+@service.event(AccountSuspended, keys=of_account)
+@service.event(AccountReactivated, keys=of_account)
+@service.event(AccountClosed, keys=of_account)
+def keep_account(message: Received[Any], book: Book, moment: Moment) -> Fate:
     """Keep what the gate needs of an account; facts carry its whole state, so the newest alone counts."""
     told = message.data.account
     known = book.get(ACCOUNTS, message.account)
@@ -359,7 +311,7 @@ def refused_account(message: Received[Any], book: Book) -> Refusal | None:
     return rules.stand_of(book.get(ACCOUNTS, message.account), message.account, message.channel)
 
 
-def _keep(book: Book, name: Name, claim: Claim) -> Name:
+def keep(book: Book, name: Name, claim: Claim) -> Name:
     """Put a claim into its name if it changed, and return the name as it is now."""
     if name.of(claim.account) is claim:
         return name

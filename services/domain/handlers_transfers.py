@@ -1,12 +1,12 @@
 """The bus edge of domain, second part: names that are given up, and names that pass from one account to another."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from uuid import UUID
 
 from contracts.domain_v1 import (
     AnswerTransfer,
     DecideTransfer,
-    DomainRemoval,
     RemoveDomain,
     TransferAnswered,
     TransferDecided,
@@ -15,12 +15,13 @@ from contracts.mailbox_v1 import DomainOccupied, DomainVacated
 from contracts.messages import REGISTRY
 from contracts.refusals import Refusal, refuse
 from services.chassis.book import Book, Wanted
-from services.chassis.fates import Done, Fate, HandedOver, Order, Refused, Say
+from services.chassis.fates import Done, Fate, HandedOver, Refused, Say
 from services.chassis.received import Received, Tick
 from services.chassis.service import Moment
-from services.domain import rules, transfers
+from services.domain import removal, rules, transfers
 from services.domain.handlers import name_of, of_request, refused_account, service
-from services.domain.outgoing import ANSWER_DUE, and_then, consequences, removed, say
+from services.domain.handlers_removal import closure_goes_on, of_mailbox
+from services.domain.outgoing import ANSWER_DUE, and_then, consequences, let_go, removed, say
 from services.domain.rows import Claim, Name, Yielding
 from services.domain.store import NAMES
 from services.domain.views import view
@@ -34,9 +35,15 @@ ASKED_BY = {"holder": REGISTRY.of(AnswerTransfer).type, "operator": REGISTRY.of(
 
 @service.command(RemoveDomain, keys=of_request)
 def remove_domain(message: Received[RemoveDomain], book: Book, moment: Moment) -> Fate:
-    """Give a name up; where mailboxes may stand under it, mailbox is asked first."""
-    before = name_of(book, message.data.domain)
-    name = refused_account(message, book) or rules.remove(before, message.account, moment.now)
+    """Give a name up; where mailboxes may stand under it, mailbox is asked first, or told to delete them."""
+    request, now = message.data, moment.now
+    before, due_at = name_of(book, request.domain), removal.deletes_at(request, now)
+    if isinstance(due_at, Refusal):
+        return Refused(due_at)
+    is_named = request.immediately or request.on is not None
+    name = refused_account(message, book) or rules.remove(
+        before, message.account, now, request_id=message.request_id, deletes_at=due_at, is_named=is_named
+    )
     if isinstance(name, Refusal):
         return Refused(name)
     book.put(NAMES, name.domain, name)
@@ -51,8 +58,11 @@ def remove_domain(message: Received[RemoveDomain], book: Book, moment: Moment) -
 def answer_transfer(message: Received[AnswerTransfer], book: Book, moment: Moment) -> Fate:
     """Take the holder's answer to a transfer (R15)."""
     before, consent = name_of(book, message.data.domain), message.data.consent
+    due_at = removal.deletes_at(message.data, moment.now)
+    if isinstance(due_at, Refusal):
+        return Refused(due_at)
     name = refused_account(message, book) or transfers.answer(
-        before, message.account, consent=consent, request_id=message.request_id, now=moment.now
+        before, message.account, consent=consent, request_id=message.request_id, now=moment.now, deletes_at=due_at
     )
     return _of_holder(message, book, before, name)
 
@@ -64,9 +74,12 @@ def decide_transfer(message: Received[DecideTransfer], book: Book, moment: Momen
     The removal is the holder's, and so is a refusal that counts his mailboxes: no other account may read it.
     """
     before, decision = name_of(book, message.data.domain), message.data
+    due_at = removal.deletes_at(decision, moment.now)
+    if isinstance(due_at, Refusal):
+        return Refused(due_at)
     name = transfers.decide(
         before, message.account, to=decision.to, claimant=decision.claimant, request_id=message.request_id,
-        now=moment.now,
+        now=moment.now, deletes_at=due_at,
     )  # fmt: skip
     return _of_holder(message, book, before, name)
 
@@ -91,14 +104,13 @@ def _outcome(request: AnswerTransfer | DecideTransfer, claim: Claim, name: Name)
 
 
 def _asked_mailbox(claim: Claim, done: Done) -> HandedOver:
-    removal = DomainRemoval(request=RemoveDomain(domain=claim.domain), domain_id=claim.domain_id)
-    return HandedOver((*done.orders, Order(removal, key=str(claim.domain_id))), done.says, done.timings)
+    return HandedOver((*done.orders, let_go(claim)), done.says, done.timings)
 
 
 # --- what mailbox says ------------------------------------------------------------------------------------------
 
 
-@service.event(DomainVacated, keys=lambda message: [(NAMES, message.data.domain)])
+@service.event(DomainVacated, keys=of_mailbox)
 def domain_vacated(message: Received[DomainVacated], book: Book, moment: Moment) -> Fate:
     """Finish a removal; asked for twice, it is answered twice, each request in its own way."""
     before = name_of(book, message.data.domain)
@@ -107,13 +119,24 @@ def domain_vacated(message: Received[DomainVacated], book: Book, moment: Moment)
     if claim is None or claim.domain_id != message.data.domain_id or claim.state not in states:
         return _claimed_anew(message.data.domain)
     yielding = _asked_for(claim, message.request_id)
-    name = rules.vacated(before, claim, message.request_id, moment.now)
+    with_mailboxes = message.data.with_mailboxes
+    name = rules.vacated(before, claim, message.request_id, moment.now, with_mailboxes=with_mailboxes)
     book.put(NAMES, name.domain, name)
     gone, done = _own(name, message.account), consequences(before, name)
+    done = replace(done, timings=(*done.timings, *closure_goes_on(book, message.account, moment)))
     if yielding is None:
-        return and_then((removed(gone, name),), done)
+        waiting = claim.removal.requests if claim.removal is not None and with_mailboxes else ()
+        return and_then(_removed_for(waiting, claim, gone, name), done)
     facts = (_removed_for_transfer(gone, name),) if claim.state == "removing" else ()
     return and_then(facts, done, (say(_answer_to(yielding, gone, name), gone),))
+
+
+def _removed_for(waiting: tuple[UUID, ...], was: Claim, claim: Claim, name: Name) -> Iterable[Say]:
+    """Answer every request that the removal ends: with mailboxes there may be several, which have moved the time."""
+    if waiting:
+        return tuple(removed(claim, name, each) for each in waiting)
+    is_old_news = was.removal is not None and was.state == "removed"
+    return () if is_old_news else (removed(claim, name),)
 
 
 @service.event(DomainOccupied, keys=lambda message: [(NAMES, message.data.domain)])

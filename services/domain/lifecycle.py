@@ -13,7 +13,7 @@ from services.domain.rows import ENDED, PROVEN, Claim
 
 Trigger = Literal[
     "claim", "resume", "looks_ended", "proof", "late_proof", "rival_proof", "proof_gone", "decided_against", "password",
-    "remove", "vacated", "occupied",
+    "remove", "vacated", "occupied", "kept",
 ]  # fmt: skip
 Look = Literal["confirmed", "no", "last_no"]
 TransferStep = Literal["objection", "no_answer", "grant"]
@@ -41,6 +41,7 @@ LIFE_CYCLE: Mapping[tuple[DomainState, Trigger], DomainState] = {
     ("active", "remove"): "removing",
     ("removing", "vacated"): "removed",
     ("removing", "occupied"): "active",
+    ("removing", "kept"): "active",
     ("lost", "claim"): "claimed",
     ("lost", "remove"): "removed",
     ("removed", "claim"): "claimed",

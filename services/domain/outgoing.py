@@ -14,15 +14,18 @@ from contracts.domain_v1 import (
     DomainClaimed,
     DomainLapsed,
     DomainRecovered,
+    DomainRemoval,
     DomainRemoved,
     DomainVerified,
     ProofReminder,
+    RemoveDomain,
     Side,
     TransferClosed,
     TransferDisputed,
     TransferOpened,
     TransferOverdue,
 )
+from contracts.holds_v1 import SettleHolds
 from services.chassis.fates import At, Done, Order, Say
 from services.domain.rows import HOLDING, PROVEN, Claim, Name
 from services.domain.transfers import Seen
@@ -56,6 +59,13 @@ def and_then(first: Iterable[Say], done: Done, last: Iterable[Say] = ()) -> Done
 def removed(claim: Claim, name: Name, request_id: UUID | None = None) -> Say:
     """State that a name is given up. A removal that a transfer led to is no request's answer: the transfer's is."""
     return say(DomainRemoved(domain=view(claim, name)), claim, request_id)
+
+
+def let_go(claim: Claim) -> Order:
+    """Ask mailbox to let go of a domain, or tell it when to delete what stands under it."""
+    at = claim.removal.deletes_at if claim.removal is not None else None
+    order = DomainRemoval(request=RemoveDomain(domain=claim.domain), domain_id=claim.domain_id, deletes_at=at)
+    return Order(order, key=str(claim.domain_id), account=claim.account)
 
 
 def watch(claim: Claim, facet: Facet, request_id: UUID | None = None, *, is_anew: bool = False) -> Order:
@@ -182,6 +192,10 @@ def _orders(was: Claim, claim: Claim, name: Name) -> Iterable[Order]:
         yield watch(claim, "txt", is_anew=True)  # its proof is gone: looked for, corroborated and given up as at first
     if was.transfer is None and claim.transfer is not None and (holder := name.holder()) is not None:
         yield watch(holder, "txt")  # so that the holder and an operator see how both proofs stand now
+
+    if was.at_gate != claim.at_gate != "waiting":
+        # By way of the bus, so that it is the account's own lane that lets requests go on: after those before them.
+        yield Order(SettleHolds(domain=claim.domain), key=f"holds/{claim.domain}", account=claim.account)
 
 
 def _due(was: Claim, claim: Claim) -> Iterable[At]:

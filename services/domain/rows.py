@@ -14,6 +14,7 @@ PROVEN: frozenset[DomainState] = HOLDING | frozenset[DomainState](
     {"contested"}
 )  # these have a proof that can go missing
 SOUGHT: frozenset[DomainState] = frozenset({"claimed", "abandoned"})
+WAITING: frozenset[DomainState] = SOUGHT | frozenset[DomainState]({"contested", "verified"})  # can become active yet
 ENDED: frozenset[DomainState] = frozenset({"lost", "removed"})
 
 
@@ -36,6 +37,20 @@ class Yielding:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """The removal of a domain with everything under it: when, and which requests it will end.
+
+    The first request has begun it, others have moved the time; an account's closure may have done either without any.
+    `keeping` says that mailbox was asked to stop.
+    """
+
+    deletes_at: datetime
+    requests: tuple[UUID, ...] = ()
+    by_closure: bool = False
+    keeping: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One account's claim to a name. A name claimed anew after it was lost or removed has a new id and token.
 
@@ -53,6 +68,7 @@ class Claim:
     old_tokens: tuple[str, ...] = ()
     password_hash: str | None = None
     features: tuple[Feature, ...] = ()
+    former_features: tuple[Feature, ...] | None = None  # what the latest set replaced; None before the first
     last_attempt: Attempt | None = None
     resumed_at: datetime | None = None
     reminded_hours: int = 0
@@ -61,6 +77,7 @@ class Claim:
     lapses_at: datetime | None = None
     transfer: Transfer | None = None
     yielding: Yielding | None = None
+    removal: Removal | None = None
     mx: MxState = "unknown"
     mx_attempt: MxAttempt | None = None
     verified_at: datetime | None = None
@@ -81,6 +98,13 @@ class Claim:
     def sought_since(self) -> datetime:
         """Return since when the proof is looked for without a pause."""
         return self.resumed_at or self.claimed_at
+
+    @property
+    def at_gate(self) -> Literal["open", "waiting", "closed"]:
+        """Tell whether addresses can be made under the domain: now, once something has happened yet, or no more."""
+        if self.state == "active":
+            return "waiting" if self.proof == "lapsed" else "open"
+        return "waiting" if self.state in WAITING else "closed"
 
     @property
     def is_granted(self) -> bool:
@@ -134,6 +158,22 @@ class Account:
     package: str
     self_service: bool
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """An account that is being closed, as far as its domains are concerned.
+
+    `total` is how many it had when that began; `told` is what was last told to be left, and when.
+    """
+
+    account: str
+    closure_id: UUID
+    closes_at: datetime
+    phase: Literal["closing", "vacated", "reopened"] = "closing"
+    total: int | None = None
+    told_left: int | None = None
+    told_at: datetime | None = None
 
 
 def changed(claim: Claim, now: datetime, **values: object) -> Claim:

@@ -15,6 +15,7 @@ from contracts.refusals import Refusal, refuse
 from contracts.values import Feature
 from services.domain import proof
 from services.domain.lifecycle import after, moved
+from services.domain.removal import asked_again, begun
 from services.domain.rows import ENDED, HOLDING, PROVEN, SOUGHT, Account, Claim, Name, changed
 from services.domain.transfers import opened, settled
 
@@ -45,6 +46,12 @@ def claim_name(
     return claim if password_hash is None else changed(claim, now, password_hash=password_hash)
 
 
+def is_new(name: Name, claim: Claim) -> bool:
+    """Tell whether a claim brings a record of its own, which the same request at another time would not."""
+    before = name.of(claim.account)
+    return before is None or before.token != claim.token
+
+
 def resumed(claim: Claim, now: datetime) -> Claim:
     """Look for the proof of an abandoned claim again: the same token, the same record (R12)."""
     return moved(changed(claim, now), "resume", now) if claim.state == "abandoned" else claim
@@ -60,17 +67,26 @@ def set_password(name: Name, account: str, password_hash: str, now: datetime) ->
     return moved(changed(claim, now, password_hash=password_hash), "password", now)
 
 
-def remove(name: Name, account: str, now: datetime) -> Name | Refusal:
+def remove(
+    name: Name, account: str, now: datetime, *,
+    request_id: UUID | None = None, deletes_at: datetime | None = None, is_named: bool = False,
+) -> Name | Refusal:  # fmt: skip
     """Give a name up: at once, or by way of `removing` where mailboxes may stand under it.
 
-    Asked again while removing, nothing changes: mailbox is asked again too, and answers each request.
+    With `deletes_at` what stands under it goes then; `is_named` says that the request named that time. Asked again
+    while mailbox is asked, nothing changes: mailbox is asked again too, and answers each request.
     """
     claim = name.standing(account)
     if claim is None:
         return refuse("domain_unknown", domain=name.domain)
     if claim.state == "removing":
-        return name
-    return settled(name, name.having(moved(changed(claim, now), "remove", now)), now)
+        assert request_id is not None or deletes_at is None, "who names a time asks by a request"
+        again = asked_again(claim, deletes_at, is_named, request_id, now)
+        return again if isinstance(again, Refusal) else name.having(again)
+    leaving = moved(changed(claim, now), "remove", now)
+    if leaving.state == "removing" and deletes_at is not None:
+        leaving = begun(leaving, deletes_at, request_id)
+    return settled(name, name.having(leaving), now)
 
 
 def open_claim(name: Name, account: str) -> Claim | Refusal:
@@ -84,8 +100,15 @@ def open_claim(name: Name, account: str) -> Claim | Refusal:
 
 
 def set_features(claim: Claim, features: tuple[Feature, ...], now: datetime) -> Claim:
-    """Replace the domain's default features (R31)."""
-    return claim if claim.features == features else changed(claim, now, features=features)
+    """Replace the domain's default features (R31). Also an equal set is one: it can make mailboxes follow."""
+    return changed(claim, now, features=features, former_features=claim.features)
+
+
+def undo_features(claim: Claim, now: datetime) -> Claim | Refusal:
+    """Put back the features that the latest set, or undo, has replaced."""
+    if claim.former_features is None:
+        return refuse("nothing_to_undo", target=claim.domain)
+    return set_features(claim, claim.former_features, now)
 
 
 # --- what others found out --------------------------------------------------------------------------------------
@@ -109,24 +132,30 @@ def mx_checked(claim: Claim, attempt: MxAttempt, now: datetime) -> Claim:
     return changed(claim, now, mx=state, mx_attempt=attempt)
 
 
-def vacated(name: Name, claim: Claim, request_id: UUID, now: datetime) -> Name:
+def vacated(name: Name, claim: Claim, request_id: UUID, now: datetime, *, with_mailboxes: bool = False) -> Name:
     """Finish a removal: nothing stands under the domain any more. Each request that asked for it is answered once.
 
+    `with_mailboxes` is mailbox's answer to a removal of everything under the domain, else to a question.
     That an earlier request was refused meanwhile saves nothing: mailbox has closed the domain by now.
     """
-    yielding = claim.yielding
+    yielding, removal = claim.yielding, claim.removal
     is_answered = yielding is not None and yielding.request_id == request_id
-    if claim.state == "removed" and not is_answered:
+    is_ended = removal is not None and with_mailboxes
+    if claim.state == "removed" and not is_answered and not is_ended:
         return name
-    leaving = moved(changed(claim, now, yielding=None if is_answered else yielding), "remove", now)
-    gone = moved(leaving, "vacated", now)
+    left = changed(claim, now, yielding=None if is_answered else yielding, removal=None if is_ended else removal)
+    gone = moved(moved(left, "remove", now), "vacated", now)
     return settled(name, name.having(gone), now, heir=yielding.to if yielding else None)
 
 
 def occupied(name: Name, claim: Claim, fact: DomainOccupied, request_id: UUID, now: datetime) -> tuple[Name, Refusal]:
     """Take a removal back, and say what stands in its way. A consent or decision waits for its own answer."""
     reason = refuse("domain_has_mailboxes", domain=claim.domain, mailboxes=fact.mailboxes, aliases=fact.aliases)
-    if claim.state == "active" or (claim.yielding is not None and claim.yielding.request_id != request_id):
+    if (
+        claim.state == "active"
+        or claim.removal is not None
+        or (claim.yielding is not None and claim.yielding.request_id != request_id)
+    ):
         return name, reason
     kept = moved(changed(claim, now, yielding=None), "occupied", now)
     return settled(name, name.having(kept), now), reason
@@ -141,6 +170,13 @@ def stand_of(account: Account | None, account_id: str, channel: str) -> Refusal 
     if channel == "console" and not account.self_service:
         return refuse("reseller_api_only")
     return None
+
+
+def leaving(account: Account | None, account_id: str) -> Refusal | None:
+    """Refuse what would outlive an account that is being closed."""
+    if account is None or account.state not in ("closing", "closed"):
+        return None
+    return refuse("account_not_active", account=account_id, state=account.state)
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------

@@ -52,6 +52,13 @@ NEXT_STEPS: dict[DomainState, Text] = {
     ),
 }
 
+REMOVING_WITH_MAILBOXES = Text(
+    de="{domain} wird mit allen Postfächern und Adressen aufgegeben. Ab {date} sind sie gelöscht; bis dahin können Sie"
+    " die Domain behalten.",
+    en="{domain} is being given up with all mailboxes and addresses. From {date} on they are deleted; until then you"
+    " can keep the domain.",
+)
+
 # The warning, its fulfilment, and the same for a claimant, who loses a transfer instead.
 AT_RISK = Text(
     de="Der Nachweis für {domain} fehlt im DNS. Bitte setzen Sie den TXT-Eintrag {name} mit dem Wert {value} wieder;"
@@ -74,6 +81,18 @@ CLAIMANT_AT_RISK = Text(
     " fehlt er am {date} noch, endet der Übergang.",
     en="Your proof for {domain} is missing in the DNS. Please set the TXT record {name} to {value} again; if it is"
     " still missing on {date}, the transfer ends.",
+)
+
+# What a request is told that waits.
+PARKED = Text(
+    de="Ihr Auftrag ist angenommen. Er wird von selbst ausgeführt, sobald {domain} aktiv ist, und wartet bis {date}.",
+    en="Your request is accepted. It is carried out by itself as soon as {domain} is active, and waits until {date}.",
+)
+PARKED_BEHIND = Text(
+    de="Ihr Auftrag ist angenommen. Er wird nach den Aufträgen ausgeführt, die vor ihm auf {domain} warten, und wartet"
+    " bis {date}.",
+    en="Your request is accepted. It is carried out after those that wait for {domain} before it, and waits until"
+    " {date}.",
 )
 
 REMINDER = Text(

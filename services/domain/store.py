@@ -3,19 +3,21 @@
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from contracts.dnscheck_v1 import Attempt, MxAttempt
 from services.chassis.book import Change, Conn
-from services.domain.rows import HOLDING, Account, Claim, Name, Transfer, Yielding
+from services.domain.rows import HOLDING, Account, Claim, Name, Removal, Transfer, Yielding
 
 M = TypeVar("M", bound=BaseModel)
+_REMOVAL = TypeAdapter(Removal)
 
 _COLUMNS = """
     domain, account, domain_id, state, label, token, old_tokens, password_hash, features,
-    last_attempt::text AS last_attempt, resumed_at, reminded_hours, proof, proof_noes, proof_lapses_at,
+    former_features, last_attempt::text AS last_attempt, resumed_at, reminded_hours, proof, proof_noes, proof_lapses_at,
     transfer_state, transfer_opened_at, transfer_answer_by, yielding_request_id, yielding_by, yielding_to,
-    mx_state, mx_attempt::text AS mx_attempt, claimed_at, verified_at, activated_at, updated_at, revision"""
+    removal::text AS removal, mx_state, mx_attempt::text AS mx_attempt, claimed_at, verified_at, activated_at,
+    updated_at, revision"""
 
 # The claims to some names, locked in one order for all workers. Their whole keys order them, so owners never deadlock.
 _LOAD_CLAIMS = f"SELECT {_COLUMNS} FROM domain.claim WHERE domain = ANY($1) ORDER BY domain, account FOR UPDATE"  # noqa: S608
@@ -23,35 +25,39 @@ _LOAD_CLAIMS = f"SELECT {_COLUMNS} FROM domain.claim WHERE domain = ANY($1) ORDE
 # Claims that changed or are new. The order counts: who gives a name up is written before who takes it.
 _SAVE_CLAIMS = """
     INSERT INTO domain.claim
-        (domain, account, domain_id, state, label, token, old_tokens, password_hash, features, last_attempt,
-        resumed_at, reminded_hours, proof, proof_noes, proof_lapses_at,
+        (domain, account, domain_id, state, label, token, old_tokens, password_hash, features, former_features,
+        last_attempt, resumed_at, reminded_hours, proof, proof_noes, proof_lapses_at,
         transfer_state, transfer_opened_at, transfer_answer_by, yielding_request_id, yielding_by, yielding_to,
-        mx_state, mx_attempt, claimed_at, verified_at, activated_at, updated_at, revision)
+        removal, mx_state, mx_attempt, claimed_at, verified_at, activated_at, updated_at, revision)
     SELECT r.domain, r.account, r.domain_id, r.state, r.label, r.token, string_to_array(r.old_tokens, ','),
-        r.password_hash, string_to_array(r.features, ','), r.last_attempt::jsonb,
-        r.resumed_at, r.reminded_hours, r.proof, string_to_array(r.proof_noes, ',')::timestamptz[], r.proof_lapses_at,
+        r.password_hash, string_to_array(r.features, ','), string_to_array(r.former_features, ','),
+        r.last_attempt::jsonb, r.resumed_at, r.reminded_hours,
+        r.proof, string_to_array(r.proof_noes, ',')::timestamptz[], r.proof_lapses_at,
         r.transfer_state, r.transfer_opened_at, r.transfer_answer_by,
-        r.yielding_request_id, r.yielding_by, r.yielding_to,
+        r.yielding_request_id, r.yielding_by, r.yielding_to, r.removal::jsonb,
         r.mx_state, r.mx_attempt::jsonb, r.claimed_at, r.verified_at, r.activated_at, r.updated_at, r.revision
     FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-        $9::text[], $10::text[], $11::timestamptz[], $12::smallint[], $13::text[], $14::text[], $15::timestamptz[],
-        $16::text[], $17::timestamptz[], $18::timestamptz[], $19::uuid[], $20::text[], $21::text[], $22::text[],
-        $23::text[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[], $27::timestamptz[], $28::bigint[])
+        $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::smallint[], $14::text[], $15::text[],
+        $16::timestamptz[], $17::text[], $18::timestamptz[], $19::timestamptz[], $20::uuid[], $21::text[],
+        $22::text[], $23::text[], $24::text[], $25::text[], $26::timestamptz[], $27::timestamptz[],
+        $28::timestamptz[], $29::timestamptz[], $30::bigint[])
         WITH ORDINALITY
-        AS r (domain, account, domain_id, state, label, token, old_tokens, password_hash, features, last_attempt,
-        resumed_at, reminded_hours, proof, proof_noes, proof_lapses_at,
+        AS r (domain, account, domain_id, state, label, token, old_tokens, password_hash, features, former_features,
+        last_attempt, resumed_at, reminded_hours, proof, proof_noes, proof_lapses_at,
         transfer_state, transfer_opened_at, transfer_answer_by, yielding_request_id, yielding_by, yielding_to,
-        mx_state, mx_attempt, claimed_at, verified_at, activated_at, updated_at, revision, position)
+        removal, mx_state, mx_attempt, claimed_at, verified_at, activated_at, updated_at, revision, position)
     ORDER BY r.position
     ON CONFLICT (domain, account) DO UPDATE SET
         domain_id = excluded.domain_id, state = excluded.state, label = excluded.label, token = excluded.token,
         old_tokens = excluded.old_tokens, password_hash = excluded.password_hash, features = excluded.features,
-        last_attempt = excluded.last_attempt, resumed_at = excluded.resumed_at,
+        former_features = excluded.former_features, last_attempt = excluded.last_attempt,
+        resumed_at = excluded.resumed_at,
         reminded_hours = excluded.reminded_hours, proof = excluded.proof, proof_noes = excluded.proof_noes,
         proof_lapses_at = excluded.proof_lapses_at, transfer_state = excluded.transfer_state,
         transfer_opened_at = excluded.transfer_opened_at, transfer_answer_by = excluded.transfer_answer_by,
         yielding_request_id = excluded.yielding_request_id, yielding_by = excluded.yielding_by,
-        yielding_to = excluded.yielding_to, mx_state = excluded.mx_state, mx_attempt = excluded.mx_attempt,
+        yielding_to = excluded.yielding_to, removal = excluded.removal, mx_state = excluded.mx_state,
+        mx_attempt = excluded.mx_attempt,
         claimed_at = excluded.claimed_at, verified_at = excluded.verified_at, activated_at = excluded.activated_at,
         updated_at = excluded.updated_at, revision = excluded.revision"""
 
@@ -69,6 +75,9 @@ _READ_NAMES = f"""
     SELECT {_COLUMNS} FROM domain.claim
     WHERE domain IN (SELECT domain FROM page) AND (account = $1 OR state = 'contested')
     ORDER BY domain, account"""  # noqa: S608
+
+# An account's own claims to some names.
+_READ_CLAIMS = f"SELECT {_COLUMNS} FROM domain.claim WHERE account = $1 AND domain = ANY($2)"  # noqa: S608
 
 # What is known of some accounts.
 _LOAD_ACCOUNTS = """
@@ -135,6 +144,12 @@ async def read_names(conn: Conn, account: str, after: str, limit: int) -> list[N
     return list(_names(await conn.fetch(_READ_NAMES, account, after, limit)).values())
 
 
+async def read_waiting(conn: Conn, account: str, domains: list[str]) -> frozenset[str]:
+    """Return those of the domains that the account claims and that are not open at the gate yet."""
+    rows = await conn.fetch(_READ_CLAIMS, account, domains)
+    return frozenset(row["domain"] for row in rows if _claim(row).at_gate == "waiting")
+
+
 def _names(rows: Iterable[Any]) -> dict[str, Name]:
     claims: dict[str, list[Claim]] = {}
     for row in rows:
@@ -158,6 +173,7 @@ def _claim(row: Any) -> Claim:
         old_tokens=tuple(row["old_tokens"]),
         password_hash=row["password_hash"],
         features=tuple(row["features"]),
+        former_features=None if row["former_features"] is None else tuple(row["former_features"]),
         last_attempt=_model(Attempt, row["last_attempt"]),
         resumed_at=row["resumed_at"],
         reminded_hours=row["reminded_hours"],
@@ -166,6 +182,7 @@ def _claim(row: Any) -> Claim:
         lapses_at=row["proof_lapses_at"],
         transfer=_transfer(row),
         yielding=_yielding(row),
+        removal=_REMOVAL.validate_json(row["removal"]) if row["removal"] else None,
         mx=row["mx_state"],
         mx_attempt=_model(MxAttempt, row["mx_attempt"]),
         claimed_at=row["claimed_at"],
@@ -190,11 +207,13 @@ def _claim_values(claim: Claim) -> tuple[Any, ...]:
     transfer, yielding = claim.transfer, claim.yielding
     return (
         claim.domain, claim.account, claim.domain_id, claim.state, claim.label, claim.token,
-        ",".join(claim.old_tokens), claim.password_hash, ",".join(claim.features), _json(claim.last_attempt),
+        ",".join(claim.old_tokens), claim.password_hash, ",".join(claim.features),
+        None if claim.former_features is None else ",".join(claim.former_features), _json(claim.last_attempt),
         claim.resumed_at, claim.reminded_hours,
         claim.proof, ",".join(at.isoformat() for at in claim.noes), claim.lapses_at,
         *((transfer.state, transfer.opened_at, transfer.answer_by) if transfer else (None,) * 3),
         *((yielding.request_id, yielding.by, yielding.to) if yielding else (None,) * 3),
+        _REMOVAL.dump_json(claim.removal).decode() if claim.removal else None,
         claim.mx, _json(claim.mx_attempt), claim.claimed_at, claim.verified_at, claim.activated_at,
         claim.updated_at, claim.revision,
     )  # fmt: skip

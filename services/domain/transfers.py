@@ -11,7 +11,7 @@ from uuid import UUID
 from contracts.domain_v1 import ProofStanding, Side
 from contracts.refusals import Refusal, refuse
 from services.domain.lifecycle import TransferStep, course, moved
-from services.domain.rows import HOLDING, Claim, Name, Transfer, Yielding, changed
+from services.domain.rows import HOLDING, Claim, Name, Removal, Transfer, Yielding, changed
 
 TIME_TO_ANSWER = timedelta(hours=72)
 
@@ -30,21 +30,27 @@ def opened(claim: Claim, now: datetime) -> Claim:
     return replace(moved(claim, "late_proof", now), transfer=Transfer("open", now, now + TIME_TO_ANSWER))
 
 
-def answer(name: Name, account: str, *, consent: bool, request_id: UUID, now: datetime) -> Name | Refusal:
-    """Take the holder's answer. Consent gives the name to the eldest transfer; an objection is to all of them."""
+def answer(
+    name: Name, account: str, *, consent: bool, request_id: UUID, now: datetime, deletes_at: datetime | None = None
+) -> Name | Refusal:
+    """Take the holder's answer. Consent gives the name to the eldest transfer; an objection is to all of them.
+
+    With `deletes_at` what stands under the name goes then, and the name after it.
+    """
     holder = _holder_in_transfer(name, account)
     if isinstance(holder, Refusal):
         return holder
     claimants = name.claimants()
     if consent:
-        return _given_away(name, holder, Yielding(request_id, "holder", claimants[0].account), now)
+        return _given_away(name, holder, Yielding(request_id, "holder", claimants[0].account), now, deletes_at)
     stepped = (_stepped(claim, "objection", now) for claim in claimants)
     return settled(name, name.having(*stepped), now)
 
 
 def decide(
-    name: Name, account: str, *, to: Side, claimant: str | None, request_id: UUID, now: datetime
-) -> Name | Refusal:
+    name: Name, account: str, *, to: Side, claimant: str | None, request_id: UUID, now: datetime,
+    deletes_at: datetime | None = None,
+) -> Name | Refusal:  # fmt: skip
     """Take the operator's decision. For the holder it ends every transfer, or the one it singles out."""
     holder = _holder_in_transfer(name, account)
     if isinstance(holder, Refusal):
@@ -57,7 +63,7 @@ def decide(
         return settled(name, name.having(*ended), now)
     if len(chosen) > 1:
         return refuse("claimant_ambiguous", domain=name.domain, count=len(chosen))
-    return _given_away(name, holder, Yielding(request_id, "operator", chosen[0].account), now)
+    return _given_away(name, holder, Yielding(request_id, "operator", chosen[0].account), now, deletes_at)
 
 
 def overdue(name: Name, account: str, domain_id: UUID, now: datetime) -> Name:
@@ -101,13 +107,19 @@ def _holder_in_transfer(name: Name, account: str) -> Claim | Refusal:
     return refuse("no_transfer", domain=name.domain) if seen is None or seen.role != "holder" else claim
 
 
-def _given_away(name: Name, holder: Claim, yielding: Yielding, now: datetime) -> Name | Refusal:
-    """Give the holder's domain up as a removal does: at once, or when mailbox says that nothing stands under it."""
+def _given_away(
+    name: Name, holder: Claim, yielding: Yielding, now: datetime, deletes_at: datetime | None
+) -> Name | Refusal:
+    """Give the holder's domain up as a removal does: at once, or when mailbox says that nothing stands under it.
+
+    There is no other way to another account, so nobody's mailboxes ever stand under a name that somebody else holds.
+    """
     if holder.state == "removing":
         return refuse("domain_not_active", domain=name.domain, state=holder.state)
     leaving = moved(changed(holder, now), "remove", now)
     if leaving.state == "removing":
-        leaving = replace(leaving, yielding=yielding)
+        removal = None if deletes_at is None else Removal(deletes_at, (yielding.request_id,))
+        leaving = replace(leaving, yielding=yielding, removal=removal)
     return settled(name, name.having(leaving), now, heir=yielding.to)
 
 

@@ -37,6 +37,7 @@ def view(claim: Claim, name: Name) -> DomainView:
         claimed_at=claim.claimed_at,
         verified_at=claim.verified_at,
         activated_at=claim.activated_at,
+        removes_at=claim.removal.deletes_at if claim.removal and claim.state == "removing" else None,
         next_step=_next_step(claim, seen),
         revision=claim.revision,
     )
@@ -112,7 +113,9 @@ def _next_step(claim: Claim, seen: Seen | None) -> Text:
         steps.append(transfer_text(claim, seen))
     if claim.proof == "lapsed" and claim.state == "active":
         return joined(*steps)
-    if claim.state != "contested" or missing is None:
+    if claim.state == "removing" and claim.removal is not None:
+        steps.append(_said(sentences.REMOVING_WITH_MAILBOXES, claim, claim.removal.deletes_at))
+    elif claim.state != "contested" or missing is None:
         steps.append(_said(sentences.NEXT_STEPS[claim.state], claim))
     if seen is not None and seen.role == "claimant":
         steps.append(transfer_text(claim, seen))
