@@ -1,6 +1,6 @@
 """A mail server's user list, kept by Postkontor's events: who has a mailbox, how large, under which names.
 
-    export POSTKONTOR_NATS_URL=nats://127.0.0.1:PORT     # as `postkontor dev` prints it
+    postkontor bus grant subscriber mail-server --durable users     # once; prints what to export
     python examples/mail_server_users.py users.sqlite
 
 Stop it, kill it, start it again: it goes on where it was. Events come at least once and sometimes out of order, and
@@ -10,14 +10,11 @@ that is harmless: each carries the mailbox's whole state with its revision, and 
 import asyncio
 import contextlib
 import json
-import os
 import sqlite3
 import sys
 
 from client import Event, NotConnected, Postkontor
 from contracts.mailbox_v1 import MailboxView
-
-NATS_URL = os.environ.get("POSTKONTOR_NATS_URL", "nats://127.0.0.1:4222")
 
 TABLE = """
     CREATE TABLE IF NOT EXISTS users (
@@ -58,10 +55,10 @@ def handle(users: sqlite3.Connection, event: Event) -> None:
 async def main(file: str) -> None:
     with contextlib.closing(sqlite3.connect(file)) as users:
         users.execute(TABLE)
-        async with Postkontor.connect(NATS_URL, source="example-mail-server") as office:
+        async with Postkontor.from_environment(source="example-mail-server") as office:
             # The bus remembers under the durable name what was acknowledged. An event is acknowledged when the loop
             # asks for the next one: after its row is committed, never before.
-            async for event in office.events(durable="mail-server-users", account="*", facts=["mailbox.*"]):
+            async for event in office.events(durable="users", account="*", facts=["mailbox.*"]):
                 handle(users, event)
 
 

@@ -1,9 +1,9 @@
 """A shop that sells a mailbox: order it from Postkontor, and tell the customer how it went.
 
-Run it beside `postkontor dev`, with an account and an active domain (README's "Play with it" makes both), and with the
-address of the bus, which `postkontor dev` prints:
+Run it beside `postkontor dev`, with an account and an active domain (README's "Play with it" makes both), and with a
+key to the bus that is good for this account alone; the command prints what to export:
 
-    export POSTKONTOR_NATS_URL=nats://127.0.0.1:PORT
+    postkontor bus grant tenant nordwind
     python examples/publish_mailbox.py nordwind anna@nordwind-segel.de
 
 Run it again, or kill it in the middle and run it again: there is still one mailbox. The shop writes the order down
@@ -12,7 +12,6 @@ before it sends it, with its request id, and sends the same order under the same
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 from uuid import UUID
@@ -20,8 +19,6 @@ from uuid import UUID
 from client import NoAnswer, NotConnected, Outcome, Postkontor, hash_password
 from contracts.ids import uuid7
 from contracts.mailbox_v1 import CreateMailbox
-
-NATS_URL = os.environ.get("POSTKONTOR_NATS_URL", "nats://127.0.0.1:4222")
 
 
 def remembered_order(file: Path, address: str) -> tuple[UUID, CreateMailbox]:
@@ -65,7 +62,7 @@ def tell(outcome: Outcome) -> int:
 async def main(account: str, address: str) -> int:
     try:
         request_id, order = remembered_order(Path(f"order-{address}.json"), address)
-        async with Postkontor.connect(NATS_URL, account=account, source="example-shop") as office:
+        async with Postkontor.from_environment(account=account, source="example-shop") as office:
             return tell(await office.request(order, request_id=request_id, timeout=30))
     except NoAnswer as error:  # perhaps done, perhaps not: sending again finds out, without a second effect
         print(f"Not known yet, run me again: {error}")

@@ -9,10 +9,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from contracts.password_policy import PasswordPolicy
 from services.mailbox import (
     handlers,
+    handlers_backups,
+    handlers_care,
     handlers_deletion,
     handlers_features,
     handlers_forwarding,
     handlers_groups,
+    handlers_removal,
     queries,
 )
 from services.mailbox.handlers_deletion import LOOK
@@ -22,10 +25,13 @@ service = handlers.service
 
 __all__ = [
     "MailboxSettings",
+    "handlers_backups",
+    "handlers_care",
     "handlers_deletion",
     "handlers_features",
     "handlers_forwarding",
     "handlers_groups",
+    "handlers_removal",
     "queries",
     "service",
 ]
@@ -42,6 +48,16 @@ class MailboxSettings(BaseSettings, PasswordPolicy):  # pyright: ignore[reportIn
     quarantine_days: Annotated[
         int, Field(ge=1, le=3650, description="in which no other account can have a deleted address")
     ] = 30
+    backup_days: Annotated[int, Field(ge=1, le=6, description="that a backup is kept")] = 6
+    backup_deletion_hours: Annotated[
+        int, Field(ge=1, le=720, description="in which the mail store confirms that a backup is gone")
+    ] = 24
+    restore_answer_hours: Annotated[
+        int, Field(ge=1, le=720, description="in which the mail store answers a restore")
+    ] = 24
+    feature_history: Annotated[
+        int, Field(ge=1, le=10_000, description="changes of features kept of each domain and mailbox")
+    ] = 50
 
 
 async def use_settings(runtime: Any) -> None:
@@ -49,6 +65,10 @@ async def use_settings(runtime: Any) -> None:
     settings = MailboxSettings()
     TERMS.deletion_grace = timedelta(days=settings.deletion_grace_days)
     TERMS.quarantine = timedelta(days=settings.quarantine_days)
+    TERMS.backups_kept = timedelta(days=settings.backup_days)
+    TERMS.backup_deletion = timedelta(hours=settings.backup_deletion_hours)
+    TERMS.restore_answer = timedelta(hours=settings.restore_answer_hours)
+    TERMS.feature_changes = settings.feature_history
     TERMS.passwords = settings
     LOOK.pool = runtime.pool
 

@@ -13,7 +13,7 @@ from contracts.refusals import Finding, finding
 from contracts.values import domain_of
 from services.mailbox.rows import CatchAlls, ForwardOnly, Mailbox
 
-MAX_ADDRESSES = 5000  # followed for the requests of one account in a batch; packages allow 1000 forwardings at most
+MAX_ADDRESSES = 10_000  # followed for one request, those elsewhere too; packages allow 1000 forwardings at most
 
 MAX_CIRCLES = 20  # named in one refusal; one with long addresses takes 7 kB
 

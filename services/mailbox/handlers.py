@@ -5,6 +5,7 @@ handlers_features, groups in handlers_groups, addresses without a mailbox in han
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from contracts.billing_v1 import (
     ReservedForwardings,
     ReservedMailbox,
 )
+from contracts.closure_v1 import AccountClosed, AccountReactivated, AccountSuspended
 from contracts.envelope import MAX_MESSAGE_BYTES
 from contracts.mailbox_v1 import (
     AliasesChanged,
@@ -38,7 +40,7 @@ from contracts.mailbox_v1 import (
     SuspendMailbox,
     UnblockSenders,
 )
-from contracts.refusals import Finding, Refusal, refusal
+from contracts.refusals import Finding, Refusal, finding, refusal
 from contracts.values import domain_of
 from services.chassis.book import Book, Wanted
 from services.chassis.fates import Done, Fate, Refused, Say
@@ -50,13 +52,32 @@ from services.mailbox.flows import Flows
 from services.mailbox.rows import Account, Domain, Group, Mailbox
 from services.mailbox.rules import Verb
 from services.mailbox.store import ACCOUNTS, DOMAINS, MAILBOXES, OWNERS
+from services.mailbox.store_backups import BACKUPS, RESTORES
 from services.mailbox.store_forwarding import CATCH_ALLS, FLOWS, FORWARD_ONLY, THE_ACCOUNT
 from services.mailbox.store_groups import GROUPS
+from services.mailbox.store_history import HISTORIES
+from services.mailbox.store_removals import REMOVALS
 from services.mailbox.terms import TERMS
 
 # Domains before mailboxes: the tallies that are written with mailboxes need their domains' rows.
 # Owners last: an address is taken after who had it has let go of it.
-service = Service("mailbox", tables=(ACCOUNTS, DOMAINS, GROUPS, CATCH_ALLS, FORWARD_ONLY, MAILBOXES, FLOWS, OWNERS))
+service = Service(
+    "mailbox",
+    tables=(
+        ACCOUNTS,
+        DOMAINS,
+        REMOVALS,
+        GROUPS,
+        CATCH_ALLS,
+        FORWARD_ONLY,
+        MAILBOXES,
+        HISTORIES,
+        BACKUPS,
+        RESTORES,
+        FLOWS,
+        OWNERS,
+    ),
+)
 
 MAX_OUTCOME_BYTES = MAX_MESSAGE_BYTES - 8_192  # the envelope takes the rest
 
@@ -98,9 +119,22 @@ def known_flows(book: Book, account: str) -> Flows:
     return found
 
 
+def owners_of(address: str) -> Iterable[Wanted]:
+    """Name who has an address that is to be taken, and who has it without its tag."""
+    untagged = rules.without_tag(address)
+    return ((OWNERS, address),) if untagged is None else ((OWNERS, address), (OWNERS, untagged))
+
+
+def not_free(book: Book, address: str, account: str, now: datetime) -> Finding | None:
+    """Say why the account cannot have an address; its message has named `owners_of`."""
+    untagged = rules.without_tag(address)
+    base = None if untagged is None else book.get(OWNERS, untagged)
+    return rules.not_free(address, book.get(OWNERS, address), account, now, base)
+
+
 def _rows_of_aliases(account: str, aliases: Iterable[str]) -> Iterable[Wanted]:
     for alias in aliases:
-        yield OWNERS, alias
+        yield from owners_of(alias)
         yield DOMAINS, (account, domain_of(alias))
 
 
@@ -109,7 +143,7 @@ def _rows_of_aliases(account: str, aliases: Iterable[str]) -> Iterable[Wanted]:
 
 def _rows_of_new(message: Received[ReservedMailbox]) -> Iterable[Wanted]:
     address = message.data.request.address
-    return (OWNERS, address), *rows_of(message.account, address)
+    return *owners_of(address), *rows_of(message.account, address)
 
 
 @service.command(ReservedMailbox, keys=_rows_of_new)
@@ -123,8 +157,10 @@ def create_mailbox(message: Received[ReservedMailbox], book: Book, moment: Momen
     key = (account, domain_of(address))
     domain = book.get(DOMAINS, key)
     closed = rules.closed_to(domain, key[1], order.domain_id)
-    taken = rules.not_free(address, book.get(OWNERS, address), account, now)
+    taken = not_free(book, address, account, now)
     weak = TERMS.passwords.weakness(order.request.password_hash)
+    if order.request.password_hash is None and not message.dryrun:
+        weak = finding("password_missing", address=address)
     if closed or taken or weak:
         return refused(order.reservation, closed, taken, weak)
     before = book.get(MAILBOXES, address)
@@ -150,7 +186,7 @@ def rename_person(message: Received[RenamePerson], book: Book, moment: Moment) -
     """Change the person's name."""
     ask = message.data
     decide = partial(rules.rename, first_name=ask.first_name, last_name=ask.last_name)
-    return _requested(message, book, moment, "rename-person", decide, PersonRenamed)
+    return requested(message, book, moment, "rename-person", decide, PersonRenamed)
 
 
 @service.command(SetMailboxPassword, keys=asked)
@@ -160,40 +196,40 @@ def set_mailbox_password(message: Received[SetMailboxPassword], book: Book, mome
     if weak is not None:
         return Refused(barred(message, book) or refusal(weak))
     decide = partial(rules.set_password, password_hash=message.data.password_hash)
-    return _requested(message, book, moment, "set-mailbox-password", decide, MailboxPasswordSet)
+    return requested(message, book, moment, "set-mailbox-password", decide, MailboxPasswordSet)
 
 
 @service.command(RemoveAliases, keys=_asked_for_aliases)
 def remove_aliases(message: Received[RemoveAliases], book: Book, moment: Moment) -> Fate:
     """Take addresses away (R23)."""
     decide = partial(rules.remove_aliases, aliases=message.data.aliases)
-    return _requested(message, book, moment, "remove-aliases", decide, AliasesChanged)
+    return requested(message, book, moment, "remove-aliases", decide, AliasesChanged)
 
 
 @service.command(BlockSenders, keys=asked)
 def block_senders(message: Received[BlockSenders], book: Book, moment: Moment) -> Fate:
     """Refuse mail from senders for this mailbox (R32)."""
     decide = partial(rules.block_senders, senders=message.data.senders)
-    return _requested(message, book, moment, "block-senders", decide, BlockedSendersChanged)
+    return requested(message, book, moment, "block-senders", decide, BlockedSendersChanged)
 
 
 @service.command(UnblockSenders, keys=asked)
 def unblock_senders(message: Received[UnblockSenders], book: Book, moment: Moment) -> Fate:
     """Take mail from senders again."""
     decide = partial(rules.unblock_senders, senders=message.data.senders)
-    return _requested(message, book, moment, "unblock-senders", decide, BlockedSendersChanged)
+    return requested(message, book, moment, "unblock-senders", decide, BlockedSendersChanged)
 
 
 @service.command(SuspendMailbox, keys=asked)
 def suspend_mailbox(message: Received[SuspendMailbox], book: Book, moment: Moment) -> Fate:
     """Stop logins and delivery (R26)."""
-    return _requested(message, book, moment, "suspend-mailbox", _as_it_is, MailboxSuspended)
+    return requested(message, book, moment, "suspend-mailbox", _as_it_is, MailboxSuspended)
 
 
 @service.command(ReactivateMailbox, keys=asked)
 def reactivate_mailbox(message: Received[ReactivateMailbox], book: Book, moment: Moment) -> Fate:
     """End a suspension."""
-    return _requested(message, book, moment, "reactivate-mailbox", _as_it_is, MailboxReactivated)
+    return requested(message, book, moment, "reactivate-mailbox", _as_it_is, MailboxReactivated)
 
 
 @service.command(PricedPlanChange, keys=lambda message: [*_handed(message), (GROUPS, message.account)])
@@ -235,7 +271,7 @@ def add_aliases(message: Received[ReservedAliases], book: Book, moment: Moment) 
         names = sorted({domain_of(alias) for alias in added})
         domains = [(name, order.domain_ids[name], book.get(DOMAINS, (account, name))) for name in names]
         closed = [rules.closed_to(domain, name, domain_id) for name, domain_id, domain in domains]
-        taken = [rules.not_free(alias, book.get(OWNERS, alias), account, moment.now) for alias in added]
+        taken = [not_free(book, alias, account, moment.now) for alias in added]
         obstacles = [reason for reason in (*closed, *taken) if reason]
         changed = rules.add_aliases(mailbox, added, obstacles, known_flows(book, account))
         if isinstance(changed, Mailbox):
@@ -246,7 +282,8 @@ def add_aliases(message: Received[ReservedAliases], book: Book, moment: Moment) 
     return _handed_over(message, book, moment, "add-aliases", decide, AliasesChanged)
 
 
-def _requested(message: Received[Any], book: Book, moment: Moment, verb: Verb, decide: Decision, told: Told) -> Fate:
+def requested(message: Received[Any], book: Book, moment: Moment, verb: Verb, decide: Decision, told: Told) -> Fate:
+    """Change a mailbox at a request that comes straight from outside."""
     refused = barred(message, book)
     if refused is not None:
         return Refused(refused)
@@ -288,9 +325,7 @@ def groups_of(book: Book, account: str) -> groups.Groups:
 # --- accounts ---------------------------------------------------------------------------------------------------
 
 
-def _hear_of_account(
-    message: Received[AccountOpened | AccountUpdated | PackageChanged], book: Book, moment: Moment
-) -> Fate:
+def hear_of_account(message: Received[Any], book: Book, moment: Moment) -> Fate:
     """Keep what billing tells of an account; events may come late."""
     told, known = message.data.account, book.get(ACCOUNTS, message.account)
     if known is None or known.revision < told.revision:
@@ -299,8 +334,8 @@ def _hear_of_account(
     return Done()
 
 
-for _fact in (AccountOpened, AccountUpdated, PackageChanged):
-    service.event(_fact, keys=lambda message: [(ACCOUNTS, message.account)])(_hear_of_account)
+for _fact in (AccountOpened, AccountUpdated, PackageChanged, AccountSuspended, AccountReactivated, AccountClosed):
+    service.event(_fact, keys=lambda message: [(ACCOUNTS, message.account)])(hear_of_account)
 
 
 def barred(message: Received[Any], book: Book) -> Refusal | None:

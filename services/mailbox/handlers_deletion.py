@@ -12,7 +12,7 @@ from contracts.mailbox_v1 import (
     MailboxUndeleted,
     UndeleteMailbox,
 )
-from contracts.refusals import Refusal
+from contracts.refusals import Refusal, refuse
 from services.chassis.book import Book, Wanted
 from services.chassis.fates import At, Cancel, Done, Fate, Refused, Say
 from services.chassis.received import Received, Tick
@@ -22,7 +22,7 @@ from services.mailbox.bookkeeping import write
 from services.mailbox.handlers import asked, barred, groups_of, rows_of, say_group, say_mailbox, service
 from services.mailbox.handlers_forwarding import catch_alls_of, let_go
 from services.mailbox.rows import Mailbox
-from services.mailbox.store import MAILBOXES, OWNERS
+from services.mailbox.store import DOMAINS, MAILBOXES, OWNERS
 from services.mailbox.store_forwarding import CATCH_ALLS
 from services.mailbox.store_groups import GROUPS
 from services.mailbox.terms import TERMS
@@ -44,17 +44,20 @@ LOOK = Look()
 # --- mailboxes --------------------------------------------------------------------------------------------------
 
 
-def _what_it_belongs_to(account: str) -> Iterable[Wanted]:
+def what_it_belongs_to(account: str) -> Iterable[Wanted]:
+    """Name what lets go of a mailbox that ends: groups and catch-alls."""
     return (GROUPS, account), (CATCH_ALLS, account)
 
 
-@service.command(DeleteMailbox, keys=lambda message: [*asked(message), *_what_it_belongs_to(message.account)])
+@service.command(DeleteMailbox, keys=lambda message: [*asked(message), *what_it_belongs_to(message.account)])
 def delete_mailbox(message: Received[DeleteMailbox], book: Book, moment: Moment) -> Fate:
     """Delete a mailbox at once, or let it end later; until then it can be had back (R26)."""
     refused = barred(message, book)
     if refused is not None:
         return Refused(refused)
     request, account = message.data, message.account
+    if not request.immediately and (goes := _goes_with_its_domain(message, book)):
+        return Refused(goes)
     before = book.get(MAILBOXES, request.address)
     entered = rules.enter(before, account, request.address, "schedule-deletion", moment.now)
     if isinstance(entered, Refusal):
@@ -64,7 +67,7 @@ def delete_mailbox(message: Received[DeleteMailbox], book: Book, moment: Moment)
     if isinstance(due_at, Refusal):
         return Refused(due_at)
     if due_at <= moment.now:
-        return Done(_carried_out(book, before, moment), timings=(Cancel(TIMER, request.address),))
+        return Done(carried_out(book, before, moment), timings=(Cancel(TIMER, request.address),))
     after = deletion.schedule(entered, before, due_at)
     say = say_mailbox(MailboxDeletionScheduled, after, write(book, before, after))
     return Done((say,), timings=(At(TIMER, request.address, due_at, account),))
@@ -77,6 +80,9 @@ def undelete_mailbox(message: Received[UndeleteMailbox], book: Book, moment: Mom
     if refused is not None:
         return Refused(refused)
     address = message.data.address
+    goes = _goes_with_its_domain(message, book)
+    if goes is not None:
+        return Refused(goes)
     before = book.get(MAILBOXES, address)
     entered = rules.enter(before, message.account, address, "undelete-mailbox", moment.now)
     if isinstance(entered, Refusal):
@@ -87,8 +93,20 @@ def undelete_mailbox(message: Received[UndeleteMailbox], book: Book, moment: Mom
     return Done((say,), timings=(Cancel(TIMER, address),))
 
 
+def _goes_with_its_domain(message: Received[DeleteMailbox] | Received[UndeleteMailbox], book: Book) -> Refusal | None:
+    """Refuse to give a mailbox another day than its domain's, if that is being removed with everything under it."""
+    address = message.data.address
+    mailbox = book.get(MAILBOXES, address)
+    if mailbox is None or mailbox.account != message.account or mailbox.state == "deleted":
+        return None
+    domain = book.get(DOMAINS, (message.account, mailbox.domain))
+    if domain is None or domain.state != "removing":
+        return None
+    return refuse("domain_being_removed", domain=mailbox.domain, address=address)
+
+
 def _rows_of_due(tick: Tick) -> Iterable[Wanted]:
-    return *rows_of(tick.account, tick.key), *_what_it_belongs_to(tick.account)
+    return *rows_of(tick.account, tick.key), *what_it_belongs_to(tick.account)
 
 
 @service.timer(TIMER, keys=_rows_of_due)
@@ -97,12 +115,13 @@ def carry_out_deletion(tick: Tick, book: Book, moment: Moment) -> Fate:
     mailbox = book.get(MAILBOXES, tick.key)
     if mailbox is None or mailbox.account != tick.account or mailbox.deletes_at is None:
         return Done()
-    if mailbox.deletes_at > moment.now:
-        return Done(timings=(At(TIMER, tick.key, mailbox.deletes_at, tick.account),))
-    return Done(_carried_out(book, mailbox, moment))
+    at = deletion.carried_out_at(mailbox, tick.due_at, moment.now)
+    if at > moment.now:
+        return Done(timings=(At(TIMER, tick.key, at, tick.account),))
+    return Done(carried_out(book, mailbox, moment))
 
 
-def _carried_out(book: Book, before: Mailbox, moment: Moment) -> tuple[Say, ...]:
+def carried_out(book: Book, before: Mailbox, moment: Moment) -> tuple[Say, ...]:
     """Delete a mailbox, and what it belonged to lets go of it: catch-alls and groups."""
     account, address = before.account, before.address
     entered = rules.enter(before, account, address, "delete-mailbox", moment.now)

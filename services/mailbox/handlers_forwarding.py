@@ -20,7 +20,16 @@ from services.chassis.received import Received
 from services.chassis.service import Moment
 from services.mailbox import flows, forwarding, rules, views
 from services.mailbox.bookkeeping import write_catch_alls, write_forward_only
-from services.mailbox.handlers import barred, flows_of, known_flows, open_domain, refused, service
+from services.mailbox.handlers import (
+    barred,
+    flows_of,
+    known_flows,
+    not_free,
+    open_domain,
+    owners_of,
+    refused,
+    service,
+)
 from services.mailbox.rows import CatchAlls
 from services.mailbox.store import ACCOUNTS, DOMAINS, MAILBOXES, OWNERS
 from services.mailbox.store_forwarding import CATCH_ALLS, FORWARD_ONLY
@@ -29,7 +38,7 @@ from services.mailbox.store_forwarding import CATCH_ALLS, FORWARD_ONLY
 
 
 def _rows_of_address(account: str, address: str) -> Iterable[Wanted]:
-    return (DOMAINS, (account, domain_of(address))), (FORWARD_ONLY, address), (OWNERS, address)
+    return (DOMAINS, (account, domain_of(address))), (FORWARD_ONLY, address), *owners_of(address)
 
 
 def _rows_of_forward_only(message: Received[ReservedForwardOnly]) -> Iterable[Wanted]:
@@ -49,7 +58,7 @@ def set_forward_only(message: Received[ReservedForwardOnly], book: Book, moment:
     before = book.get(FORWARD_ONLY, address)
     closed = rules.closed_to(domain, name, order.domain_id)
     is_new = not forwarding.is_had(before, account)
-    taken = rules.not_free(address, book.get(OWNERS, address), account, now) if is_new else None
+    taken = not_free(book, address, account, now) if is_new else None
     after = forwarding.set_targets(before, order.request, account, now)
     known = flows.with_forward_only(known_flows(book, account), after)
     circles = () if taken else flows.circles(known, address, after.targets)
@@ -103,7 +112,7 @@ def set_catch_all(message: Received[ReservedCatchAll], book: Book, moment: Momen
     domain, before = book.get(DOMAINS, (account, name)), catch_alls_of(book, account)
     closed = rules.closed_to(domain, name, order.domain_id)
     is_new = name not in before.by_domain
-    taken = rules.not_free(f"@{name}", book.get(OWNERS, f"@{name}"), account, now) if is_new else None
+    taken = not_free(book, f"@{name}", account, now) if is_new else None
     after = forwarding.with_catch_all(before, name, address, now)
     known = flows.with_catch_alls(known_flows(book, account), before, after)
     circles = flows.circles_through(known, address, lambda a: domain_of(a) == name and a not in known.holders)

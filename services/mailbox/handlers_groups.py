@@ -19,11 +19,18 @@ def _rows_of_members(account: str, members: Iterable[str]) -> Iterable[Wanted]:
     return (GROUPS, account), *((MAILBOXES, member) for member in members)
 
 
-@service.command(ReservedGroup, keys=lambda message: _rows_of_members(message.account, message.data.request.members))
+@service.command(
+    ReservedGroup,
+    keys=lambda message: [
+        (ACCOUNTS, message.account),
+        *_rows_of_members(message.account, message.data.request.members),
+    ],
+)
 def create_group(message: Received[ReservedGroup], book: Book, moment: Moment) -> Fate:
     """Make a group that billing keeps room for (R24)."""
     ask, reservation = message.data.request, message.data.reservation
     late = rules.expired(reservation, moment.now)
+    late = late or rules.leaving(book.get(ACCOUNTS, message.account), message.account)
     if late is not None:
         return Refused(late, reservation.holders)
     made = groups.create(groups_of(book, message.account), ask.name, _candidates(book, ask.members))

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from contracts.features_v1 import AskFeatureHistory, FeatureHistoryAnswer
 from contracts.forwarding_v1 import AskCatchAlls, AskForwardOnly, CatchAllsAnswer, ForwardOnlyAnswer
 from contracts.mailbox_v1 import (
     AskFeatures,
@@ -21,9 +22,10 @@ from contracts.mailbox_v1 import (
 from contracts.refusals import refuse
 from contracts.values import domain_of
 from services.chassis.book import Conn
-from services.mailbox import features, reads, views
+from services.mailbox import reads, views
 from services.mailbox.handlers import service
 from services.mailbox.rows import Domain, Mailbox
+from services.mailbox.store_history import changes_before
 
 V = TypeVar("V", bound=BaseModel)
 
@@ -56,6 +58,15 @@ async def answer_features(conn: Conn, account: str, ask: AskFeatures) -> Feature
     of_domains = (_domain_target(name, domains.get(name)) for name in ask.domains)
     of_mailboxes = (_mailbox_target(address, mailboxes.get(address), domains) for address in ask.addresses)
     return FeaturesAnswer(targets=(*of_domains, *of_mailboxes))
+
+
+@service.query(AskFeatureHistory)
+async def answer_feature_history(conn: Conn, account: str, ask: AskFeatureHistory) -> FeatureHistoryAnswer:
+    """Return a page of a target's changes; a mailbox's with those of its domain, because it may follow it."""
+    targets = [ask.target, domain_of(ask.target)] if "@" in ask.target else [ask.target]
+    found = await changes_before(conn, account, targets, ask.before, ask.limit + 1)
+    page = found[: ask.limit]
+    return FeatureHistoryAnswer(changes=tuple(page), next=page[-1].number if len(page) < len(found) else None)
 
 
 @service.query(AskGroups)
@@ -92,7 +103,7 @@ def _domain_target(name: str, domain: Domain | None) -> TargetFeatures:
 def _mailbox_target(address: str, mailbox: Mailbox | None, domains: dict[str, Domain]) -> TargetFeatures:
     if mailbox is None or mailbox.state == "deleted":
         return TargetFeatures(target=address, refusal=refuse("mailbox_unknown", address=address))
-    return TargetFeatures(target=address, features=features.of_mailbox(mailbox, domains[domain_of(address)]))
+    return views.of_target(mailbox, domains[domain_of(address)])
 
 
 async def _with_domains(conn: Conn, account: str, mailboxes: Sequence[Mailbox]) -> list[MailboxView]:

@@ -7,15 +7,10 @@ from contracts.forwarding_v1 import CatchAllView
 from services.chassis.book import Conn
 from services.mailbox.rows import Domain, ForwardOnly, Group, Mailbox
 from services.mailbox.screening import Question
-from services.mailbox.store import (
-    DOMAIN_COLUMNS,
-    MAILBOX_COLUMNS,
-    domain_from,
-    forward_only_from,
-    group_from,
-    mailbox_from,
-)
-from services.mailbox.store_forwarding import FORWARD_ONLY_COLUMNS
+from services.mailbox.store import MAILBOX_COLUMNS, mailbox_from
+from services.mailbox.store_domains import DOMAIN_COLUMNS, domain_from
+from services.mailbox.store_forwarding import FORWARD_ONLY_COLUMNS, forward_only_from
+from services.mailbox.store_groups import group_from
 
 # Mailboxes of an account by their addresses, the deleted too.
 _NAMED = f"SELECT {MAILBOX_COLUMNS} FROM mailbox.mailbox WHERE account = $1 AND address = ANY($2::text[])"  # noqa: S608

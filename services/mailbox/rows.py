@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from contracts.mailbox_v1 import MailboxState
+from contracts.removal_v1 import RemovalPhase
 from contracts.values import Feature
 
 Resumed = Literal["active", "suspended"]  # what a mailbox that is to be deleted was before
@@ -14,11 +15,22 @@ DomainKey = tuple[str, str]  # account and name: two accounts may have had a dom
 
 
 @dataclass(frozen=True, slots=True)
+class SpamTuning:
+    """How a mailbox treats spam, in tenths of points."""
+
+    junk_tenths: int
+    reject_tenths: int | None
+    to_junk: bool
+    allowed_senders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Mailbox:
     """A mailbox. A deleted one stays as a row: its address has a revision to go on from.
 
     One that is to be deleted goes at `deletes_at`, or is had back in the state `resumes_as`.
-    `own_features` is None where the mailbox follows its domain; they count while `own_epoch` is the domain's epoch.
+    `own_features` is None where the mailbox follows its domain; they were set in the domain's `own_epoch`, and count
+    if the domain's own sets count from then on.
     `new_password_hash` is written and never read back.
     """
 
@@ -43,6 +55,9 @@ class Mailbox:
     own_features: tuple[Feature, ...] | None = None
     own_epoch: int = 0
     blocked_senders: tuple[str, ...] = ()
+    spam: SpamTuning | None = None
+    password_set_at: datetime | None = None  # None: with the mailbox
+    password_change_by: datetime | None = None  # of a requirement of its own
     deleted_at: datetime | None = None
     deletes_at: datetime | None = None
     resumes_as: Resumed | None = None
@@ -56,28 +71,78 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What stands under a domain. `own_settings` counts the mailboxes that do not follow the domain's features."""
+    """What stands under a domain. `own_settings` counts the mailboxes that do not follow the domain's features.
+
+    `toggled_settings` are the own sets that the domain's latest change has stopped or made count again: by so many its
+    undo changes `own_settings`.
+    """
 
     mailboxes: int = 0
     aliases: int = 0
     own_settings: int = 0
+    toggled_settings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FormerSet:
+    """What a domain's latest change replaced, and what its undo puts back."""
+
+    features: tuple[Feature, ...] | None
+    counts_from: int
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
     """An account's domain as far as mailboxes are concerned; the gate is the domain worker's.
 
-    `features` is None until they were set once. The tally is written with the mailboxes it counts, see store.
+    `features` is None until they were set once. `epoch` counts the sets that all mailboxes had to follow; mailboxes'
+    own sets count if they were made in the epoch `counts_from` or later, which is an earlier one again after an undo.
+    The tally is written with the mailboxes it counts, see store: `stored` is what the stored mailboxes would give.
     """
 
     account: str
     domain: str
     domain_id: UUID
-    state: Literal["open", "closed"] = "open"
+    state: Literal["open", "removing", "closed"] = "open"
     features: tuple[Feature, ...] | None = None
     epoch: int = 0
+    counts_from: int = 0
+    former: FormerSet | None = None
+    password_change_by: datetime | None = None  # of passwords set before `passwords_required_at`
+    passwords_required_at: datetime | None = None
     revision: int = 1
     tally: Tally = Tally()
+    stored: Tally = Tally()
+
+    @property
+    def toggled_epochs(self) -> range:
+        """Return the epochs whose own sets an undo stops or makes count again."""
+        ends = sorted((self.counts_from, self.former.counts_from if self.former else self.counts_from))
+        return range(*ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A domain that goes with everything under it: what is done next, and how far that has come.
+
+    `total` is what stood under it when that began, `scheduled` how many of its mailboxes wait for its day alone.
+    `after` is the last address that the phase has worked on. `marked` are addresses that this batch has scheduled: they
+    are written and never read back.
+    """
+
+    account: str
+    domain: str
+    domain_id: UUID
+    request_id: UUID
+    phase: RemovalPhase
+    deletes_at: datetime
+    total: Tally
+    scheduled: int = 0
+    after: str = ""
+    portions: int = 0
+    told_at: datetime | None = None
+    keep_request_id: UUID | None = None
+    marked: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from contracts.mailbox_v1 import CreateMailbox, MailboxState
 from contracts.refusals import Finding, Refusal, finding, refusal, refuse
 from contracts.values import domain_of
 from services.mailbox.flows import NOWHERE, Flows, circles, circles_through, with_mailbox
-from services.mailbox.rows import Account, Domain, Mailbox, Ownership
+from services.mailbox.rows import Account, Domain, Mailbox, Ownership, SpamTuning
+from services.mailbox.screening import DELIMITER
 
 MAX_LIST_BYTES = 200_000  # aliases, forwardings and blocked senders: a mailbox must fit into one message (256 KiB)
 
@@ -19,7 +20,8 @@ Stage = MailboxState | Literal["absent"]
 Verb = Literal[
     "create-mailbox", "rename-person", "set-mailbox-password", "change-plan", "add-aliases", "remove-aliases",
     "set-forwardings", "set-mailbox-features", "block-senders", "unblock-senders", "suspend-mailbox",
-    "reactivate-mailbox", "schedule-deletion", "undelete-mailbox", "delete-mailbox",
+    "reactivate-mailbox", "schedule-deletion", "undelete-mailbox", "delete-mailbox", "vacate-domain", "tune-spam",
+    "require-password-change",
 ]  # fmt: skip
 
 # What becomes of a mailbox; a pair that is not here is refused. A suspended mailbox can still be administered, one that
@@ -36,9 +38,12 @@ LIFE_CYCLE: Mapping[tuple[Stage, Verb], MailboxState] = {
     ("active", "set-mailbox-features"): "active",
     ("active", "block-senders"): "active",
     ("active", "unblock-senders"): "active",
+    ("active", "tune-spam"): "active",
+    ("active", "require-password-change"): "active",
     ("active", "suspend-mailbox"): "suspended",
     ("active", "schedule-deletion"): "deleting",
     ("active", "delete-mailbox"): "deleted",
+    ("active", "vacate-domain"): "active",  # it loses its aliases under a domain that is removed
     ("suspended", "rename-person"): "suspended",
     ("suspended", "set-mailbox-password"): "suspended",
     ("suspended", "change-plan"): "suspended",
@@ -48,12 +53,16 @@ LIFE_CYCLE: Mapping[tuple[Stage, Verb], MailboxState] = {
     ("suspended", "set-mailbox-features"): "suspended",
     ("suspended", "block-senders"): "suspended",
     ("suspended", "unblock-senders"): "suspended",
+    ("suspended", "tune-spam"): "suspended",
+    ("suspended", "require-password-change"): "suspended",
     ("suspended", "reactivate-mailbox"): "active",
     ("suspended", "schedule-deletion"): "deleting",
     ("suspended", "delete-mailbox"): "deleted",
+    ("suspended", "vacate-domain"): "suspended",
     ("deleting", "schedule-deletion"): "deleting",
     ("deleting", "undelete-mailbox"): "active",  # or suspended, if it was: see deletion.undelete
     ("deleting", "delete-mailbox"): "deleted",
+    ("deleting", "vacate-domain"): "deleting",
 }
 
 
@@ -69,6 +78,13 @@ def stand_of(account: Account | None, account_id: str, channel: str) -> Refusal 
     if channel == "console" and not account.self_service:
         return refuse("reseller_api_only")
     return None
+
+
+def leaving(account: Account | None, account_id: str) -> Refusal | None:
+    """Refuse what would outlive an account that is being closed."""
+    if account is None or account.state not in ("closing", "closed"):
+        return None
+    return refuse("account_not_active", account=account_id, state=account.state)
 
 
 def expired(reservation: Reservation, now: datetime) -> Refusal | None:
@@ -116,22 +132,33 @@ def create(
     )
 
 
-def not_free(address: str, owner: Ownership | None, account: str, now: datetime) -> Finding | None:
-    """Say why the account cannot have an address. Nothing is told about who has it."""
-    if owner is None:
-        return None
-    if owner.free_at is None:
+def not_free(
+    address: str, owner: Ownership | None, account: str, now: datetime, untagged: Ownership | None = None
+) -> Finding | None:
+    """Say why the account cannot have an address. Nothing is told about who has it.
+
+    `untagged` is who has the address without its tag, see `without_tag`: whoever had that had all of its tags.
+    """
+    if owner is not None and owner.free_at is None:
         return finding("address_taken", address=address)
-    if owner.account != account and now < owner.free_at:
-        return finding("address_quarantined", address=address, until=owner.free_at.isoformat(timespec="seconds"))
+    for last in (owner, untagged):
+        if last is not None and last.free_at is not None and last.account != account and now < last.free_at:
+            return finding("address_quarantined", address=address, until=last.free_at.isoformat(timespec="seconds"))
     return None
+
+
+def without_tag(address: str) -> str | None:
+    """Return what is left of an address without its tag; None where it has none."""
+    local, at, domain = address.partition("@")
+    base, tag, _ = local.partition(DELIMITER)
+    return f"{base}{at}{domain}" if tag else None
 
 
 def closed_to(domain: Domain | None, name: str, domain_id: UUID) -> Finding | None:
-    """Say that the domain was removed here while the request was on its way."""
-    if domain is not None and domain.state == "closed" and domain.domain_id == domain_id:
-        return finding("domain_not_active", domain=name, state="removed")
-    return None
+    """Say that the domain was removed here, or is about to be, while the request was on its way."""
+    if domain is None or domain.state == "open" or domain.domain_id != domain_id:
+        return None
+    return finding("domain_not_active", domain=name, state="removed" if domain.state == "closed" else domain.state)
 
 
 # --- changes; the mailbox has passed `enter` --------------------------------------------------------------------
@@ -143,8 +170,10 @@ def rename(mailbox: Mailbox, first_name: str, last_name: str) -> Mailbox:
 
 
 def set_password(mailbox: Mailbox, password_hash: str) -> Mailbox:
-    """Replace the password's hash (R25)."""
-    return replace(mailbox, new_password_hash=password_hash)
+    """Replace the password's hash (R25); who had to change it has done so."""
+    return replace(
+        mailbox, new_password_hash=password_hash, password_set_at=mailbox.updated_at, password_change_by=None
+    )
 
 
 def change_plan(mailbox: Mailbox, terms: PlanTerms, groups: Iterable[str]) -> Mailbox | Refusal:
@@ -216,6 +245,11 @@ def block_senders(mailbox: Mailbox, senders: Iterable[str]) -> Mailbox | Refusal
     return _fitting(replace(mailbox, blocked_senders=tuple(sorted({*mailbox.blocked_senders, *senders}))))
 
 
+def tune_spam(mailbox: Mailbox, tuning: SpamTuning | None) -> Mailbox | Refusal:
+    """Replace how the mailbox treats spam (R32); None for the mail server's ways."""
+    return _fitting(replace(mailbox, spam=tuning))
+
+
 def unblock_senders(mailbox: Mailbox, senders: Iterable[str]) -> Mailbox:
     """Take senders off the list; who is not on it is no error."""
     gone = set(senders)
@@ -226,7 +260,8 @@ def unblock_senders(mailbox: Mailbox, senders: Iterable[str]) -> Mailbox:
 
 
 def _fitting(mailbox: Mailbox) -> Mailbox | Refusal:
-    too_long = unfit(mailbox.address, (*mailbox.aliases, *mailbox.forwardings, *mailbox.blocked_senders))
+    allowed = mailbox.spam.allowed_senders if mailbox.spam else ()
+    too_long = unfit(mailbox.address, (*mailbox.aliases, *mailbox.forwardings, *mailbox.blocked_senders, *allowed))
     return refusal(too_long) if too_long else mailbox
 
 

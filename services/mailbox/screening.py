@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from contracts.values import domain_name
 
-DELIMITER = "+"  # sub-addressing (RFC 5233): anna+lists@ is anna's. The same as recipient_delimiter in Postfix
+DELIMITER = "+"  # sub-addressing (RFC 5233): anna+lists@ is anna's. Postfix has it too, and address_quarantined
 
 PASS = "DUNNO"  # noqa: S105 - no opinion: the rules after this one decide
 REFUSE = "554 5.7.1 The recipient does not accept mail from this sender"

@@ -3,9 +3,6 @@
 Everything that follows from a mailbox is written with it, from the row before and the row after: the addresses it
 owns and the tallies of the domains it and its aliases stand under. No decision can forget them, and none has to name
 rows that it cannot know, such as the aliases of a mailbox that goes.
-
-Arrays cross as lines of text: unnest would flatten an array of arrays, and no address, sender or feature holds a line
-break.
 """
 
 from collections import defaultdict
@@ -16,30 +13,34 @@ from typing import Any
 from asyncpg import Record
 
 from services.chassis.book import Change, Conn
+from services.mailbox.columns import execute, lines, texts
 from services.mailbox.features import shares
-from services.mailbox.rows import Account, Domain, DomainKey, ForwardOnly, Group, Mailbox, Ownership, Tally
+from services.mailbox.rows import Mailbox, Ownership, SpamTuning
+from services.mailbox.store_domains import ACCOUNTS, DOMAINS
 from services.mailbox.terms import TERMS
+
+__all__ = ["ACCOUNTS", "DOMAINS", "MAILBOXES", "OWNERS", "count", "mailbox_from", "release"]
 
 NO_OWN_FEATURES = -1  # no epoch: nothing is added to own_settings
 
 MAILBOX_COLUMNS = """
     address, account, domain, first_name, last_name, state, plan, price_cents, mail_bytes, cloud_bytes, groupware,
     catalogue, aliases, forwardings, keep_copy, own_features, own_epoch, blocked_senders, created_at, updated_at,
-    deletes_at, resumes_as, deleted_at, revision"""
-
-DOMAIN_COLUMNS = """
-    account, domain, domain_id, state, features, epoch, mailboxes, aliases, own_settings, revision"""
+    deletes_at, resumes_as, deleted_at, password_set_at, password_change_by, spam_junk_tenths, spam_reject_tenths,
+    spam_to_junk, spam_allowed, revision"""
 
 # The columns of some mailboxes as rows, for both ways of writing them.
 _MAILBOX_ROWS = """FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
         $9::bigint[], $10::bigint[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::boolean[],
         $16::text[], $17::bigint[], $18::text[], $19::timestamptz[], $20::timestamptz[],
-        $21::timestamptz[], $22::text[], $23::timestamptz[], $24::bigint[], $25::text[]
+        $21::timestamptz[], $22::text[], $23::timestamptz[], $24::timestamptz[], $25::timestamptz[], $26::int[],
+        $27::int[], $28::boolean[], $29::text[], $30::bigint[], $31::text[]
     ) AS r (
         address, account, domain, first_name, last_name, state, plan, price_cents, mail_bytes, cloud_bytes, groupware,
         catalogue, aliases, forwardings, keep_copy, own_features, own_epoch, blocked_senders, created_at, updated_at,
-        deletes_at, resumes_as, deleted_at, revision, password_hash)"""
+        deletes_at, resumes_as, deleted_at, password_set_at, password_change_by, spam_junk_tenths, spam_reject_tenths,
+        spam_to_junk, spam_allowed, revision, password_hash)"""
 
 # Mailboxes, without their passwords.
 _LOAD_MAILBOXES = f"""
@@ -50,13 +51,15 @@ _INSERT_MAILBOXES = f"""
     INSERT INTO mailbox.mailbox (
         address, account, domain, first_name, last_name, state, plan, price_cents, mail_bytes, cloud_bytes, groupware,
         catalogue, aliases, forwardings, keep_copy, own_features, own_epoch, blocked_senders, created_at, updated_at,
-        deletes_at, resumes_as, deleted_at, revision, password_hash)
+        deletes_at, resumes_as, deleted_at, password_set_at, password_change_by, spam_junk_tenths, spam_reject_tenths,
+        spam_to_junk, spam_allowed, revision, password_hash)
     SELECT
         r.address, r.account, r.domain, r.first_name, r.last_name, r.state, r.plan, r.price_cents, r.mail_bytes,
         r.cloud_bytes, r.groupware, r.catalogue, string_to_array(r.aliases, E'\\n'),
         string_to_array(r.forwardings, E'\\n'), r.keep_copy, string_to_array(r.own_features, E'\\n'), r.own_epoch,
         string_to_array(r.blocked_senders, E'\\n'), r.created_at, r.updated_at, r.deletes_at,
-        r.resumes_as, r.deleted_at, r.revision, r.password_hash
+        r.resumes_as, r.deleted_at, r.password_set_at, r.password_change_by, r.spam_junk_tenths, r.spam_reject_tenths,
+        r.spam_to_junk, string_to_array(r.spam_allowed, E'\\n'), r.revision, r.password_hash
     {_MAILBOX_ROWS}"""
 
 # Mailboxes that changed; the password only where there is a new one, and none for the deleted.
@@ -69,7 +72,9 @@ _UPDATE_MAILBOXES = f"""
         own_features = string_to_array(r.own_features, E'\\n'), own_epoch = r.own_epoch,
         blocked_senders = string_to_array(r.blocked_senders, E'\\n'), created_at = r.created_at,
         updated_at = r.updated_at, deletes_at = r.deletes_at, resumes_as = r.resumes_as, deleted_at = r.deleted_at,
-        revision = r.revision,
+        password_set_at = r.password_set_at, password_change_by = r.password_change_by,
+        spam_junk_tenths = r.spam_junk_tenths, spam_reject_tenths = r.spam_reject_tenths,
+        spam_to_junk = r.spam_to_junk, spam_allowed = string_to_array(r.spam_allowed, E'\\n'), revision = r.revision,
         password_hash = CASE WHEN r.state <> 'deleted' THEN coalesce(r.password_hash, m.password_hash) END
     {_MAILBOX_ROWS}
     WHERE m.address = r.address"""  # noqa: S608
@@ -108,91 +113,25 @@ _TAKE_ADDRESSES = """
     SELECT r.address, r.mailbox, r.account, r.since
     FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS r (address, mailbox, account, since)"""
 
-# What mailboxes and other addresses add to their domains and take away. Own settings count in the domain's
-# present epoch only.
+# What mailboxes and other addresses add to their domains and take away. Own settings count from an epoch of the
+# domain's on; those between that and the former one are what an undo changes.
 _COUNT_MAILBOXES = """
     UPDATE mailbox.domain AS d SET
         mailboxes = d.mailboxes + c.mailboxes, aliases = d.aliases + c.aliases,
-        own_settings = d.own_settings + c.own_settings
+        own_settings = d.own_settings + c.own_settings, toggled_settings = d.toggled_settings + c.toggled_settings
     FROM (
         SELECT r.account, r.domain, sum(r.mailboxes)::bigint AS mailboxes, sum(r.aliases)::bigint AS aliases,
-            coalesce(sum(r.mailboxes) FILTER (WHERE r.own_epoch = known.epoch), 0)::bigint AS own_settings
+            coalesce(sum(r.mailboxes) FILTER (WHERE r.own_epoch >= known.counts_from), 0)::bigint AS own_settings,
+            coalesce(sum(r.mailboxes) FILTER (
+                WHERE r.own_epoch >= least(known.counts_from, known.former_counts_from)
+                    AND r.own_epoch < greatest(known.counts_from, known.former_counts_from)
+            ), 0)::bigint AS toggled_settings
         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
             AS r (account, domain, own_epoch, mailboxes, aliases)
         JOIN mailbox.domain AS known ON known.account = r.account AND known.domain = r.domain
         GROUP BY r.account, r.domain
     ) AS c
     WHERE d.account = c.account AND d.domain = c.domain"""
-
-# Domains of some accounts.
-_LOAD_DOMAINS = f"""
-    SELECT {DOMAIN_COLUMNS} FROM mailbox.domain
-    WHERE (account, domain) IN (SELECT r.account, r.domain FROM unnest($1::text[], $2::text[]) AS r (account, domain))
-    ORDER BY account, domain FOR UPDATE"""  # noqa: S608
-
-# Domains with new features or another state, without their tallies: a new epoch begins without own settings.
-_SAVE_DOMAINS = """
-    INSERT INTO mailbox.domain AS d (account, domain, domain_id, state, features, epoch, revision)
-    SELECT r.account, r.domain, r.domain_id, r.state, string_to_array(r.features, E'\\n'), r.epoch, r.revision
-    FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])
-        AS r (account, domain, domain_id, state, features, epoch, revision)
-    ON CONFLICT (account, domain) DO UPDATE SET
-        domain_id = excluded.domain_id, state = excluded.state, features = excluded.features, epoch = excluded.epoch,
-        own_settings = CASE WHEN d.epoch = excluded.epoch THEN d.own_settings ELSE 0 END,
-        revision = excluded.revision"""
-
-# What is known of some accounts.
-_LOAD_ACCOUNTS = """
-    SELECT account_id, state, package, self_service, revision FROM mailbox.account
-    WHERE account_id = ANY($1::text[]) ORDER BY account_id FOR UPDATE"""
-
-# Accounts as billing has told of them; an older word never replaces a newer one.
-_SAVE_ACCOUNTS = """
-    INSERT INTO mailbox.account AS a (account_id, state, package, self_service, revision)
-    SELECT r.account_id, r.state, r.package, r.self_service, r.revision
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::bigint[])
-        AS r (account_id, state, package, self_service, revision)
-    ON CONFLICT (account_id) DO UPDATE SET
-        state = excluded.state, package = excluded.package, self_service = excluded.self_service,
-        revision = excluded.revision
-    WHERE a.revision < excluded.revision"""
-
-
-class Accounts:
-    """What billing has told of accounts, by id."""
-
-    name = "mailbox.account"
-
-    async def load(self, conn: Conn, keys: list[str]) -> dict[str, Account]:
-        """Return the accounts that are known here."""
-        return {row["account_id"]: Account(*row) for row in await conn.fetch(_LOAD_ACCOUNTS, keys)}
-
-    async def save(self, conn: Conn, changes: list[Change[str, Account]]) -> None:
-        """Write what is newer."""
-        accounts = [change.after for change in changes if change.after is not None]
-        rows = [(a.account_id, a.state, a.package, a.self_service, a.revision) for a in accounts]
-        await execute(conn, _SAVE_ACCOUNTS, rows)
-
-
-class Domains:
-    """Domains by account and name. Their tallies are read here and written with the mailboxes."""
-
-    name = "mailbox.domain"
-
-    async def load(self, conn: Conn, keys: list[DomainKey]) -> dict[DomainKey, Domain]:
-        """Return the domains under which something was made or set."""
-        rows = await conn.fetch(_LOAD_DOMAINS, [account for account, _ in keys], [domain for _, domain in keys])
-        return {(row["account"], row["domain"]): domain_from(row) for row in rows}
-
-    async def save(self, conn: Conn, changes: list[Change[DomainKey, Domain]]) -> None:
-        """Write the domains that changed in more than their tally: every other change raises the revision."""
-        domains = [
-            change.after
-            for change in changes
-            if change.after and (change.before is None or change.before.revision != change.after.revision)
-        ]
-        rows = [(d.account, d.domain, d.domain_id, d.state, lines(d.features), d.epoch, d.revision) for d in domains]
-        await execute(conn, _SAVE_DOMAINS, rows)
 
 
 class Owners:
@@ -258,8 +197,6 @@ async def count(conn: Conn, rows: Iterable[tuple[str, str, int]]) -> None:
     await execute(conn, _COUNT_MAILBOXES, sorted(more))
 
 
-ACCOUNTS = Accounts()
-DOMAINS = Domains()
 OWNERS = Owners()
 MAILBOXES = Mailboxes()
 
@@ -288,59 +225,24 @@ def mailbox_from(row: Record) -> Mailbox:
         aliases=tuple(row["aliases"]),
         forwardings=tuple(row["forwardings"]),
         keep_copy=row["keep_copy"],
-        own_features=_tuple(row["own_features"]),
+        own_features=texts(row["own_features"]),
         own_epoch=row["own_epoch"],
         blocked_senders=tuple(row["blocked_senders"]),
         deletes_at=row["deletes_at"],
         resumes_as=row["resumes_as"],
         deleted_at=row["deleted_at"],
+        password_set_at=row["password_set_at"],
+        password_change_by=row["password_change_by"],
+        spam=_spam_from(row),
     )
 
 
-def domain_from(row: Record) -> Domain:
-    """Read a row of DOMAIN_COLUMNS."""
-    return Domain(
-        account=row["account"],
-        domain=row["domain"],
-        domain_id=row["domain_id"],
-        state=row["state"],
-        features=_tuple(row["features"]),
-        epoch=row["epoch"],
-        revision=row["revision"],
-        tally=Tally(row["mailboxes"], row["aliases"], row["own_settings"]),
-    )
-
-
-def forward_only_from(row: Record) -> ForwardOnly:
-    """Read a row of forward_only."""
-    return ForwardOnly(
-        address=row["address"],
-        account=row["account"],
-        domain=row["domain"],
-        targets=tuple(row["targets"]),
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        revision=row["revision"],
-        deleted_at=row["deleted_at"],
-    )
-
-
-def group_from(row: Record) -> Group:
-    """Read a row of mail_group."""
-    return Group(row["name"], tuple(row["members"]), row["revision"])
-
-
-def _tuple(values: Sequence[Any] | None) -> tuple[Any, ...] | None:
-    return None if values is None else tuple(values)
+def _spam_from(row: Record) -> SpamTuning | None:
+    junk, allowed = row["spam_junk_tenths"], row["spam_allowed"]
+    return junk and SpamTuning(junk, row["spam_reject_tenths"], row["spam_to_junk"], tuple(allowed))
 
 
 # --- to rows ----------------------------------------------------------------------------------------------------
-
-
-async def execute(conn: Conn, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run a statement that takes one array per column, if there are rows."""
-    if rows:
-        await conn.execute(sql, *zip(*rows, strict=True))
 
 
 def _values(m: Mailbox) -> tuple[Any, ...]:
@@ -348,13 +250,15 @@ def _values(m: Mailbox) -> tuple[Any, ...]:
         m.address, m.account, m.domain, m.first_name, m.last_name, m.state, m.plan, m.price_cents, m.mail_bytes,
         m.cloud_bytes, m.groupware, m.catalogue, lines(m.aliases), lines(m.forwardings), m.keep_copy,
         lines(m.own_features), m.own_epoch, lines(m.blocked_senders), m.created_at, m.updated_at, m.deletes_at,
-        m.resumes_as, m.deleted_at, m.revision, m.new_password_hash,
+        m.resumes_as, m.deleted_at, m.password_set_at, m.password_change_by, *_spam_values(m.spam), m.revision,
+        m.new_password_hash,
     )  # fmt: skip
 
 
-def lines(values: Iterable[str] | None) -> str | None:
-    """Return texts as they cross."""
-    return None if values is None else "\n".join(values)
+def _spam_values(spam: SpamTuning | None) -> tuple[Any, ...]:
+    if spam is None:
+        return (None,) * 4
+    return spam.junk_tenths, spam.reject_tenths, spam.to_junk, lines(spam.allowed_senders)
 
 
 def _released(changes: list[Change[str, Mailbox]]) -> list[Released]:

@@ -4,9 +4,12 @@ from collections import defaultdict
 from typing import Any
 
 from services.chassis.book import Change, Conn
-from services.mailbox.flows import MAX_ADDRESSES, Flows
+from services.mailbox.columns import execute, lines
+from services.mailbox.flows import Flows
 from services.mailbox.rows import CatchAlls, ForwardOnly
-from services.mailbox.store import count, execute, forward_only_from, lines, release
+from services.mailbox.store import count, release
+
+MAX_OF_A_BATCH = 100_000  # addresses of an account, beside those that requests name; read in less than a second
 
 FORWARD_ONLY_COLUMNS = "address, account, domain, targets, created_at, updated_at, deleted_at, revision"
 
@@ -57,8 +60,9 @@ _DELETE_CATCH_ALLS = """
 
 # What some addresses of accounts lead to inside the account, over any number of stations but only so many addresses:
 # who has each, and where it goes on from there; another account's ends the way. An address that nobody has goes on to
-# its domain's catch-all. The limit and the subqueries keep the planner at look-ups by key: as joins, which it would
-# choose for want of an estimate, every station reads whole tables.
+# its domain's catch-all; that is followed from the others too, because the batch may give them up. The limit and the
+# subqueries keep the planner at look-ups by key: as joins, which it would choose for want of an estimate, every station
+# reads whole tables.
 _LOAD_FLOWS = """
     SELECT s.account, f.address, f.is_had, f.holder, f.targets
     FROM (
@@ -75,11 +79,10 @@ _LOAD_FLOWS = """
                 SELECT b.address, b.account, b.mailbox FROM mailbox.address AS b
                 WHERE b.address = reached.address LIMIT 1
             ) AS a ON true
-            CROSS JOIN LATERAL unnest(CASE
-                WHEN a.address IS NULL THEN ARRAY[(
-                    SELECT c.mailbox FROM mailbox.catch_all AS c
-                    WHERE c.account = s.account AND c.domain = split_part(reached.address, '@', 2))]
-                WHEN a.account <> s.account THEN NULL
+            CROSS JOIN LATERAL unnest(ARRAY[(
+                SELECT c.mailbox FROM mailbox.catch_all AS c
+                WHERE c.account = s.account AND c.domain = split_part(reached.address, '@', 2))] || CASE
+                WHEN a.address IS NULL OR a.account <> s.account THEN NULL
                 WHEN a.mailbox IS NULL THEN (
                     SELECT o.targets FROM mailbox.forward_only AS o WHERE o.address = reached.address)
                 WHEN a.mailbox = a.address THEN (
@@ -180,13 +183,14 @@ class AccountFlows:
         starts = [key for key in keys if key[1] != THE_ACCOUNT]
         columns = [account for account, _ in starts], [address for _, address in starts]
         found: defaultdict[str, list[Any]] = defaultdict(list)
-        for row in await conn.fetch(_LOAD_FLOWS, *columns, MAX_ADDRESSES + 1):
+        limit = len(starts) + MAX_OF_A_BATCH
+        for row in await conn.fetch(_LOAD_FLOWS, *columns, limit + 1):
             found[row["account"]].append(row)
         accounts = sorted({account for account, _ in keys})
         catch_alls = {account: dict[str, str]() for account in accounts}
         for row in await conn.fetch(_LOAD_CATCH_ALLS, accounts):
             catch_alls[row["account"]][row["domain"]] = row["mailbox"]
-        return {(account, THE_ACCOUNT): _flows_from(found[account], catch_alls[account]) for account in accounts}
+        return {(account, THE_ACCOUNT): _flows_from(found[account], catch_alls[account], limit) for account in accounts}
 
     async def save(self, conn: Conn, changes: list[Change[FlowsKey, Flows]]) -> None:
         """Write nothing."""
@@ -197,10 +201,24 @@ CATCH_ALLS = AccountCatchAlls()
 FLOWS = AccountFlows()
 
 
-def _flows_from(rows: list[Any], catch_alls: dict[str, str]) -> Flows:
+def _flows_from(rows: list[Any], catch_alls: dict[str, str], limit: int) -> Flows:
     return Flows(
         holders={row["address"]: row["holder"] for row in rows if row["is_had"]},
         targets={row["address"]: tuple(row["targets"]) for row in rows if row["targets"]},
         catch_alls=catch_alls,
-        complete=len(rows) <= MAX_ADDRESSES,
+        complete=len(rows) <= limit,
+    )
+
+
+def forward_only_from(row: Any) -> ForwardOnly:
+    """Read a row of FORWARD_ONLY_COLUMNS."""
+    return ForwardOnly(
+        address=row["address"],
+        account=row["account"],
+        domain=row["domain"],
+        targets=tuple(row["targets"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        revision=row["revision"],
+        deleted_at=row["deleted_at"],
     )

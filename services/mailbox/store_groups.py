@@ -1,8 +1,10 @@
 """SQL of groupware groups: all groups of an account are one aggregate."""
 
+from typing import Any
+
 from services.chassis.book import Change, Conn
+from services.mailbox.columns import execute, lines
 from services.mailbox.rows import Group, Groups
-from services.mailbox.store import execute, group_from, lines
 
 # The number of changes to accounts' groups; this row locks them all.
 _LOAD_GROUP_REVISIONS = """
@@ -65,3 +67,8 @@ def _names_gone(before: Groups | None, after: Groups) -> list[str]:
 def _groups_changed(before: Groups | None, after: Groups) -> list[Group]:
     known = before.by_name if before else {}
     return [group for name, group in sorted(after.by_name.items()) if known.get(name) is not group]
+
+
+def group_from(row: Any) -> Group:
+    """Read a row of mail_group."""
+    return Group(row["name"], tuple(row["members"]), row["revision"])

@@ -2,7 +2,8 @@
 
 from contracts.forwarding_v1 import CatchAllView, ForwardOnlyView
 from contracts.mailbox_v1 import GroupView, MailboxView, TargetFeatures
-from services.mailbox import features
+from contracts.spam_v1 import SpamView
+from services.mailbox import features, passwords
 from services.mailbox.rows import CatchAlls, Domain, ForwardOnly, Group, Mailbox
 
 
@@ -29,14 +30,42 @@ def of_mailbox(mailbox: Mailbox, domain: Domain) -> MailboxView:
         created_at=mailbox.created_at,
         deletes_at=mailbox.deletes_at,
         deleted_at=mailbox.deleted_at,
+        spam=_spam(mailbox, domain),
+        password_set_at=mailbox.password_set_at or mailbox.created_at,
+        password_change_by=passwords.change_by(mailbox, domain),
         revision=mailbox.revision,
+    )
+
+
+def _spam(mailbox: Mailbox, domain: Domain) -> SpamView | None:
+    """Return how a mailbox treats spam; it is kept while the feature is off."""
+    if mailbox.spam is None:
+        return None
+    return SpamView(
+        active="spam_and_virus_protection" in features.of_mailbox(mailbox, domain).on,
+        junk_tenths=mailbox.spam.junk_tenths,
+        reject_tenths=mailbox.spam.reject_tenths,
+        to_junk=mailbox.spam.to_junk,
+        allowed_senders=mailbox.spam.allowed_senders,
     )
 
 
 def of_domain(name: str, domain: Domain | None) -> TargetFeatures:
     """Return a domain's features, and how many mailboxes follow them."""
     following = features.following(domain) if domain else 0
-    return TargetFeatures(target=name, features=features.of_domain(domain), mailboxes=following)
+    return TargetFeatures(
+        target=name,
+        features=features.of_domain(domain),
+        mailboxes=following,
+        revision=domain.revision if domain else None,
+        counts_from=domain.counts_from if domain else None,
+    )
+
+
+def of_target(mailbox: Mailbox, domain: Domain) -> TargetFeatures:
+    """Return a mailbox's features."""
+    state = features.of_mailbox(mailbox, domain)
+    return TargetFeatures(target=mailbox.address, features=state, revision=mailbox.revision)
 
 
 def of_group(account: str, group: Group) -> GroupView:

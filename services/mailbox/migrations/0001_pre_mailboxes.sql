@@ -2,7 +2,7 @@
 
 CREATE TABLE mailbox.account (
     account_id   text    CONSTRAINT account_pk PRIMARY KEY,
-    state        text    NOT NULL CONSTRAINT account_state CHECK (state IN ('active', 'suspended', 'closed')),
+    state        text    NOT NULL CONSTRAINT account_state CHECK (state IN ('active', 'suspended', 'closing', 'closed')),
     package      text    NOT NULL,
     self_service boolean NOT NULL,
     revision     bigint  NOT NULL CONSTRAINT account_revision CHECK (revision > 0)
@@ -13,17 +13,55 @@ CREATE TABLE mailbox.domain (
     account      text   NOT NULL,
     domain       text   NOT NULL,
     domain_id    uuid   NOT NULL,
-    state        text   NOT NULL CONSTRAINT domain_state CHECK (state IN ('open', 'closed')),
+    state        text   NOT NULL CONSTRAINT domain_state CHECK (state IN ('open', 'removing', 'closed')),
     features     text[] CONSTRAINT domain_features
                  CHECK (features <@ ARRAY['backup', 'blacklist', 'spam_and_virus_protection']),
     epoch        bigint NOT NULL CONSTRAINT domain_epoch CHECK (epoch >= 0),
+    counts_from  bigint NOT NULL DEFAULT 0 CONSTRAINT domain_counts_from CHECK (counts_from >= 0),
+    former_features text[] CONSTRAINT domain_former_features
+                 CHECK (former_features <@ ARRAY['backup', 'blacklist', 'spam_and_virus_protection']),
+    former_counts_from bigint CONSTRAINT domain_former_counts_from CHECK (former_counts_from >= 0),
+    password_change_by    timestamptz,
+    passwords_required_at timestamptz,
     mailboxes    bigint NOT NULL DEFAULT 0 CONSTRAINT domain_mailboxes CHECK (mailboxes >= 0),
     aliases      bigint NOT NULL DEFAULT 0 CONSTRAINT domain_aliases CHECK (aliases >= 0),
     own_settings bigint NOT NULL DEFAULT 0 CONSTRAINT domain_own_settings CHECK (own_settings >= 0),
+    toggled_settings bigint NOT NULL DEFAULT 0 CONSTRAINT domain_toggled_settings CHECK (toggled_settings >= 0),
     revision     bigint NOT NULL CONSTRAINT domain_revision CHECK (revision > 0),
     CONSTRAINT domain_pk PRIMARY KEY (account, domain),
-    CONSTRAINT domain_own_settings_within_mailboxes CHECK (own_settings <= mailboxes)
+    CONSTRAINT domain_no_later_epoch CHECK (greatest(counts_from, former_counts_from) <= epoch),
+    CONSTRAINT domain_password_requirement CHECK ((password_change_by IS NULL) = (passwords_required_at IS NULL)),
+    CONSTRAINT domain_former_set CHECK (former_features IS NULL OR former_counts_from IS NOT NULL),
+    CONSTRAINT domain_own_settings_within_mailboxes CHECK (greatest(own_settings, toggled_settings) <= mailboxes)
 ) WITH (fillfactor = 70);  -- the counters change with every batch: room for updates within the page
+
+-- Domains that go with everything under them: the latest removal of each, also one that has ended. What is to be done
+-- next is worked off in portions; `after_address` is how far the phase has come.
+CREATE TABLE mailbox.removal (
+    account         text        NOT NULL,
+    domain          text        NOT NULL,
+    domain_id       uuid        NOT NULL,
+    request_id      uuid        NOT NULL,
+    phase           text        NOT NULL CONSTRAINT removal_phase
+                    CHECK (phase IN ('scheduling', 'waiting', 'emptying', 'vacated', 'restoring', 'kept')),
+    deletes_at      timestamptz NOT NULL,
+    mailboxes_total bigint      NOT NULL CONSTRAINT removal_mailboxes CHECK (mailboxes_total >= 0),
+    aliases_total   bigint      NOT NULL CONSTRAINT removal_aliases CHECK (aliases_total >= 0),
+    scheduled       bigint      NOT NULL CONSTRAINT removal_scheduled CHECK (scheduled >= 0),
+    after_address   text        NOT NULL,
+    portions        bigint      NOT NULL CONSTRAINT removal_portions CHECK (portions >= 0),
+    told_at         timestamptz,
+    keep_request_id uuid,
+    CONSTRAINT removal_pk PRIMARY KEY (account, domain),
+    CONSTRAINT removal_kept_by_a_request CHECK ((phase IN ('restoring', 'kept')) = (keep_request_id IS NOT NULL))
+) WITH (fillfactor = 50);
+
+-- Which mailboxes a removal has scheduled, so that keeping the domain has those back and no others.
+CREATE TABLE mailbox.removal_mark (
+    domain_id uuid NOT NULL,
+    address   text NOT NULL,
+    CONSTRAINT removal_mark_pk PRIMARY KEY (domain_id, address)
+);
 
 CREATE TABLE mailbox.mailbox (
     address         text        CONSTRAINT mailbox_pk PRIMARY KEY,
@@ -52,6 +90,13 @@ CREATE TABLE mailbox.mailbox (
     deletes_at      timestamptz,
     resumes_as      text        CONSTRAINT mailbox_resumes_as CHECK (resumes_as IN ('active', 'suspended')),
     deleted_at      timestamptz,
+    password_set_at    timestamptz,
+    password_change_by timestamptz,
+    spam_junk_tenths   integer  CONSTRAINT mailbox_spam_junk CHECK (spam_junk_tenths BETWEEN 1 AND 1000),
+    spam_reject_tenths integer  CONSTRAINT mailbox_spam_reject
+                    CHECK (spam_reject_tenths > spam_junk_tenths AND spam_reject_tenths <= 1000),
+    spam_to_junk    boolean,
+    spam_allowed    text[],
     revision        bigint      NOT NULL CONSTRAINT mailbox_revision CHECK (revision > 0),
     CONSTRAINT mailbox_domain_of_address CHECK (address = lower(address) AND domain = split_part(address, '@', 2)),
     CONSTRAINT mailbox_deleted_at CHECK ((state = 'deleted') = (deleted_at IS NOT NULL)),
@@ -62,6 +107,9 @@ CREATE TABLE mailbox.mailbox (
     CONSTRAINT mailbox_password_scheme
         CHECK (starts_with(password_hash, '{ARGON2ID}') OR starts_with(password_hash, '{BLF-CRYPT}')
                OR starts_with(password_hash, '{SHA512-CRYPT}')),
+    CONSTRAINT mailbox_spam_is_whole CHECK (
+        num_nonnulls(spam_junk_tenths, spam_to_junk, spam_allowed) IN (0, 3)
+        AND (spam_reject_tenths IS NULL OR spam_junk_tenths IS NOT NULL)),
     CONSTRAINT mailbox_deleted_owns_nothing CHECK (state <> 'deleted' OR (aliases = '{}' AND forwardings = '{}')),
     CONSTRAINT mailbox_mail_goes_somewhere CHECK (keep_copy OR forwardings <> '{}'),
     CONSTRAINT forwarding_loop CHECK (NOT forwardings && (aliases || address))
@@ -70,6 +118,63 @@ CREATE TABLE mailbox.mailbox (
 -- Pages of an account's mailboxes, and of one domain's.
 CREATE INDEX mailbox_by_account ON mailbox.mailbox (account, address) WHERE state <> 'deleted';
 CREATE INDEX mailbox_by_domain ON mailbox.mailbox (account, domain, address) WHERE state <> 'deleted';
+
+-- Changes of features, by target: a domain or an address. `place` counts a target's changes, `number` all.
+CREATE TABLE mailbox.feature_change (
+    account       text        NOT NULL,
+    target        text        NOT NULL,
+    place         bigint      NOT NULL CONSTRAINT feature_change_place CHECK (place > 0),
+    number        bigint      GENERATED ALWAYS AS IDENTITY,
+    kind          text        NOT NULL CONSTRAINT feature_change_kind CHECK (kind IN ('set', 'undo')),
+    at            timestamptz NOT NULL,
+    request_id    uuid        NOT NULL,
+    channel       text        NOT NULL,
+    before_on     text[]      NOT NULL,
+    before_origin text        NOT NULL,
+    before_own    text[],
+    before_epoch  bigint,
+    after_on      text[]      NOT NULL,
+    after_origin  text        NOT NULL,
+    after_own     text[],
+    after_epoch   bigint,
+    own_settings  bigint      NOT NULL,
+    CONSTRAINT feature_change_pk PRIMARY KEY (account, target, place),
+    CONSTRAINT feature_change_of_known_features CHECK (
+        (before_on || after_on || before_own || after_own) <@ ARRAY['backup', 'blacklist', 'spam_and_virus_protection']),
+    CONSTRAINT feature_change_origins CHECK (
+        ARRAY[before_origin, after_origin] <@ ARRAY['mailbox', 'domain', 'default']),
+    CONSTRAINT feature_change_own_has_its_epoch CHECK (
+        (before_own IS NULL) = (before_epoch IS NULL) AND (after_own IS NULL) = (after_epoch IS NULL))
+);
+
+-- Backups in the mail store, by its own names. One that is to be deleted stays until the store confirms it.
+CREATE TABLE mailbox.backup (
+    account    text        NOT NULL,
+    snapshot   text        NOT NULL CONSTRAINT backup_snapshot CHECK (snapshot <> ''),
+    address    text        NOT NULL,
+    taken_at   timestamptz NOT NULL,
+    bytes      bigint      NOT NULL CONSTRAINT backup_bytes CHECK (bytes >= 0),
+    messages   bigint      NOT NULL CONSTRAINT backup_messages CHECK (messages >= 0),
+    expired_at timestamptz CONSTRAINT backup_expired_after_it_was_made CHECK (expired_at >= taken_at),
+    CONSTRAINT backup_pk PRIMARY KEY (account, snapshot)
+);
+
+CREATE INDEX backup_by_mailbox ON mailbox.backup (account, address, taken_at DESC, snapshot DESC);
+CREATE INDEX backup_by_time ON mailbox.backup (taken_at) WHERE expired_at IS NULL;
+CREATE INDEX backup_by_end ON mailbox.backup (expired_at) WHERE expired_at IS NOT NULL;
+
+-- Each mailbox's latest restore.
+CREATE TABLE mailbox.restore (
+    account   text        NOT NULL,
+    address   text        NOT NULL,
+    restore   uuid        NOT NULL,
+    snapshot  text        NOT NULL,
+    folder    text,
+    answer_by timestamptz NOT NULL,
+    state     text        NOT NULL CONSTRAINT restore_state
+              CHECK (state IN ('open', 'restored', 'failed', 'unanswered')),
+    CONSTRAINT restore_pk PRIMARY KEY (account, address)
+);
 
 -- Addresses that only forward. One that was given up stays as a row: its revision goes on from there.
 CREATE TABLE mailbox.forward_only (
@@ -130,11 +235,13 @@ CREATE INDEX quarantine_by_end ON mailbox.quarantine (free_at);
 
 -- A lane may have looked at an address before another lane took it and let go of it. Who takes an address waits for
 -- all others that do, by the key address_taken; then this sees what they left behind, and the batch begins again.
+-- Whoever had an address had all of its tags (anna+lists@ is anna's).
 CREATE FUNCTION mailbox.refuse_quarantined() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
         SELECT FROM mailbox.quarantine AS q, new_addresses AS n
-        WHERE q.address = n.address AND q.account <> n.account AND q.free_at > n.since
+        WHERE q.address IN (n.address, regexp_replace(n.address, '[+][^@]*@', '@'))
+            AND q.account <> n.account AND q.free_at > n.since
     ) THEN
         RAISE unique_violation USING MESSAGE = 'an address is in quarantine', CONSTRAINT = 'address_quarantined';
     END IF;
