@@ -1,5 +1,6 @@
 """Wiring of billing: the handlers, and the settings that are its own."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +9,39 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.invoicing_v1 import Party, PayTo
-from services.billing import handlers_forwarding, handlers_invoices, pricing, queries, store_invoices
+from services.billing import (
+    announcing,
+    handlers_closing,
+    handlers_forwarding,
+    handlers_invoices,
+    handlers_news,
+    handlers_packages,
+    handlers_prices,
+    handlers_quotes,
+    pricing,
+    queries,
+    reasons,
+    store_invoices,
+    store_prices,
+)
 from services.billing.charging.invoice import Seller
-from services.billing.charging.months import month
+from services.billing.charging.months import day_of, month
 from services.billing.handlers import HOUSE, service
+from services.chassis.runtime import utc_now
 
-__all__ = ["BillingSettings", "handlers_forwarding", "handlers_invoices", "queries", "service"]
+__all__ = [
+    "BillingSettings",
+    "handlers_closing",
+    "handlers_forwarding",
+    "handlers_invoices",
+    "handlers_news",
+    "handlers_packages",
+    "handlers_prices",
+    "handlers_quotes",
+    "queries",
+    "reasons",
+    "service",
+]
 
 
 class BillingSettings(BaseSettings):
@@ -24,8 +52,21 @@ class BillingSettings(BaseSettings):
     catalogue_directory: Annotated[Path, Field(description="one TOML file per version of the price list")] = (
         pricing.SHIPPED
     )
+    price_notice_days: Annotated[
+        int, Field(ge=0, le=366, description="that existing customers are told of new prices before these hold")
+    ] = 42
+    price_notice_waived: Annotated[
+        str, Field(description="versions of the price list that may hold for existing customers sooner, with commas")
+    ] = ""
     reservation_seconds: Annotated[int, Field(gt=0, description="how long the mailbox worker may act on it")] = 900
+    quote_seconds: Annotated[int, Field(gt=0, le=31 * 86_400, description="how long a quote guarantees its price")] = (
+        86_400
+    )
     release_grace_seconds: Annotated[int, Field(ge=60, description="how late its word may arrive")] = 86_400
+    deletion_grace_days: Annotated[
+        int,
+        Field(ge=0, le=365, description="in which an account's closure can be taken back; mailbox's and domain's too"),
+    ] = 14
     seller_name: Annotated[str | None, Field(description="of the company that issues invoices")] = None
     seller_street: str | None = None
     seller_postcode: str | None = None
@@ -56,12 +97,15 @@ async def use_settings(runtime: Any) -> None:
     settings = BillingSettings()
     lists = pricing.load(settings.catalogue_directory)
     async with runtime.pool.acquire() as connection:
-        await publish(connection, lists)
+        waived = {version.strip() for version in settings.price_notice_waived.split(",")}
+        await publish(connection, lists, settings.price_notice_days, waived)
         for series in (settings.invoice_series, settings.credit_note_series):
             await store_invoices.add_series(connection, series)
     HOUSE.prices = lists
     HOUSE.reservation_ttl = timedelta(seconds=settings.reservation_seconds)
+    HOUSE.quote_validity = timedelta(seconds=settings.quote_seconds)
     HOUSE.release_grace = timedelta(seconds=settings.release_grace_seconds)
+    HOUSE.closure_grace = timedelta(days=settings.deletion_grace_days)
     HOUSE.pool, HOUSE.runtime, HOUSE.partitions = runtime.pool, runtime, runtime.settings.partitions
     # Named as the operator writes them.
     HOUSE.seller_lacks = tuple(f"POSTKONTOR_{name.upper()}" for name in SELLER_NEEDS if not getattr(settings, name))
@@ -70,11 +114,20 @@ async def use_settings(runtime: Any) -> None:
     HOUSE.invoice_automatically, HOUSE.invoices_at_once = settings.invoice_automatically, settings.invoice_chunk
 
 
-async def publish(connection: Any, lists: pricing.PriceLists) -> None:
-    """Remember the price lists. Raises BadPriceList for one that was changed or back-dated (R-C1)."""
+async def publish(
+    connection: Any, lists: pricing.PriceLists, notice_days: int = 42, waived: Collection[str] = ()
+) -> None:
+    """Remember the price lists.
+
+    Raises BadPriceList for one that was changed, is gone, begins in a month already invoiced (R-C1), or changes
+    customers' prices sooner than they can be told (R-C3).
+    """
     last = await store_invoices.last_settled(connection)
     published = await store_invoices.published_lists(connection)
     problems = pricing.back_dated(lists, published, month(last).end if last else date.min)
+    problems += announcing.vanished(lists, published)
+    if await store_prices.has_customers(connection):
+        problems += announcing.too_soon(lists, published, day_of(utc_now()), notice_days, waived)
     if problems:
         raise pricing.BadPriceList("; ".join(problems))
     await store_invoices.publish_lists(connection, lists)

@@ -16,8 +16,10 @@ from services.billing import capacity, ledger, views
 from services.billing.capacity import NOTHING, Holding, Moved, News, Room, Target
 from services.billing.ledger import Because, Standing
 from services.billing.rules import Account
+from services.billing.steps import Particular
 from services.billing.store import ACCOUNTS, HOLDINGS, ROOMS, HolderKey
 from services.billing.store_ledger import LEDGER
+from services.billing.store_plan import PARTICULARS
 from services.chassis.book import Book, Wanted
 from services.chassis.fates import Done, Fate, HandedOver, Never, Order, Say
 from services.chassis.received import Received, Tick
@@ -49,60 +51,88 @@ def because(message: Received[Any] | Tick, request_id: UUID | None = None) -> Be
     return Because(message.id, request_id or message.request_id, type_)
 
 
-def keep_account(message: Received[Any], book: Book, account: Account, room: Room, at: datetime) -> None:
+def with_particulars(message: Received[Any], *holders: str) -> list[Wanted]:
+    """Name the rows of holdings, and what is known of the things by name."""
+    return [*wanted(message, *holders), *((PARTICULARS, (message.account, holder)) for holder in holders)]
+
+
+def keep_account(
+    message: Received[Any] | Tick, book: Book, account: Account, room: Room, at: datetime,
+    request_id: UUID | None = None,
+) -> None:  # fmt: skip
     """Write an account down with its room, and both in the ledger."""
     key = account.account_id
     book.put(ACCOUNTS, key, account)
     book.put(ROOMS, key, room)
-    standing = Standing(account, ledger.caps_of(room), at, because(message))
+    standing = Standing(account, ledger.caps_of(room), at, because(message, request_id))
     book.put(LEDGER, ledger.page_of(key, message.id), ledger.Page(standing=standing))
 
 
-def reserve(
+def intended(
     message: Received[Any], book: Book, holder: str, quantity: Callable[[Holding], int], *,
     expires_at: datetime, terms: PlanTerms | None = None,
-) -> Kept | Refusal:  # fmt: skip
-    """Keep room for the quantity that a request may lead to, which depends on what is held already."""
-    before = _holding(book, message.account, holder)
+) -> Moved:  # fmt: skip
+    """Return how a holding would change for the quantity that a request may lead to, which depends on what is held."""
+    before = holding(book, message.account, holder)
     target = Target(message.request_id, quantity(before), expires_at, terms.plan if terms else None)
-    moves = [Moved(holder, before, capacity.targeted(before, target))]
-    room = _move(book, message.account, moves, because(message))
+    return Moved(holder, before, capacity.targeted(before, target))
+
+
+def reserve(
+    message: Received[Any], book: Book, moved: Moved, *, expires_at: datetime, terms: PlanTerms | None = None
+) -> Kept | Refusal:
+    """Keep room for what a request intends."""
+    room = _move(book, message.account, [moved], because(message))
     if isinstance(room, Refusal):
         return room
     fact = CapacityReserved(
         request_id=message.request_id,
-        holders=(holder,),
+        holders=(moved.holder,),
         plan=terms,
         expires_at=expires_at,
         capacities=views.capacities(room),
     )
     say = Say(fact, key=message.account, revision=room.revision)
-    return Kept(Reservation(holders=(holder,), expires_at=expires_at), say)
+    return Kept(Reservation(holders=(moved.holder,), expires_at=expires_at), say)
 
 
-def confirm(message: Received[Any], book: Book, holder: str, news: News) -> Fate:
-    """Book what is in use now. What does not fit under the cap is set aside for the operator, never booked."""
-    before = _holding(book, message.account, holder)
+def confirm(message: Received[Any], book: Book, holder: str, news: News, particular: Particular | None = None) -> Fate:
+    """Book what is in use now. What does not fit under the cap is set aside for the operator, never booked.
+
+    `particular` is what its owner says beside the number; name the rows by `with_particulars` then.
+    """
+    before = holding(book, message.account, holder)
     moved = Moved(holder, before, capacity.settled(before, message.request_id, news))
     room = _moved(book, message.account, [moved], because(message))
     if not isinstance(room, Room):
         return _nothing_booked(room)
+    if particular is not None and (moved.after.since, moved.after.revision) == (news.since, news.revision):
+        book.put(PARTICULARS, (message.account, holder), particular)
     fact = CapacityConfirmed(request_id=message.request_id, holders=(holder,), capacities=views.capacities(room))
     return Done(says=(Say(fact, key=message.account, revision=room.revision),))
 
 
 def free(message: Received[Any], book: Book, holders: Sequence[str], news: News) -> Fate:
     """Book that things are gone."""
-    before = [(holder, _holding(book, message.account, holder)) for holder in holders]
+    before = [(holder, holding(book, message.account, holder)) for holder in holders]
     moves = [Moved(holder, found, capacity.settled(found, message.request_id, news)) for holder, found in before]
-    return _released(message.account, "deleted", book, moves, because(message))
+    fate = _released(message.account, "deleted", book, moves, because(message))
+    if isinstance(fate, Done):
+        _forget(book, message.account, [move for move in moves if not move.after.confirmed])
+    return fate
+
+
+def _forget(book: Book, account_id: str, moves: Sequence[Moved]) -> None:
+    """Forget the particulars of what is gone."""
+    for holder, _, _ in moves:
+        book.delete(PARTICULARS, (account_id, holder))
 
 
 def release(
     account_id: str, reason: Literal["refused", "expired"], book: Book, holders: Iterable[str], cause: Because
 ) -> Fate:
     """Hold room for the cause's request no longer."""
-    before = [(holder, _holding(book, account_id, holder)) for holder in holders]
+    before = [(holder, holding(book, account_id, holder)) for holder in holders]
     moves = [Moved(holder, found, capacity.released(found, cause.request_id)) for holder, found in before]
     return _released(account_id, reason, book, moves, cause)
 
@@ -111,7 +141,7 @@ def expire(tick: Tick, book: Book, due: Sequence[HolderKey], latest: datetime) -
     """Let go of what expired at `latest` or before, and forget things that are gone for long."""
     requests: dict[tuple[str, UUID], list[str]] = {}
     for account_id, holder in due:
-        found = _holding(book, account_id, holder)
+        found = holding(book, account_id, holder)
         if capacity.forgettable(found, latest):
             book.delete(HOLDINGS, (account_id, holder))
         for request_id in capacity.expired(found, latest):
@@ -173,5 +203,6 @@ def _move(book: Book, account_id: str, moves: Sequence[Moved], cause: Because) -
     return room
 
 
-def _holding(book: Book, account_id: str, holder: str) -> Holding:
+def holding(book: Book, account_id: str, holder: str) -> Holding:
+    """Return a holding as it stands, be it nothing."""
     return book.get(HOLDINGS, (account_id, holder)) or NOTHING

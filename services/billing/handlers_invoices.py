@@ -130,7 +130,7 @@ async def _look_at_accounts(tick: Tick) -> Chunk | int | None:
     async with TERMS.pool.acquire() as connection:
         return await reading.read_chunk(
             connection, months.month(payload["period"]), TERMS.prices, part=payload["part"], parts=payload["parts"],
-            after=payload["after"], limit=TERMS.invoices_at_once,
+            after=payload["after"], limit=payload.get("limit", TERMS.invoices_at_once),
         )  # fmt: skip
 
 
@@ -145,15 +145,21 @@ def _of_chunk(tick: Tick) -> Iterable[Wanted]:
             yield NEW_DOCUMENTS, (found.account_id, period)
 
 
-@service.timer("invoice-accounts", keys=_of_chunk, observe=_look_at_accounts)
+@service.timer("invoice-accounts", keys=_of_chunk, observe=_look_at_accounts, can_do_less=True)
 def invoice_accounts(tick: Tick, book: Book, moment: Moment) -> Fate:
-    """Settle the month of some accounts, and go on with the next ones."""
+    """Settle the month of some accounts, and go on with the next ones.
+
+    Rows that the database refuses are one account's: it is searched for by halves, and parked alone (R-I7).
+    """
     run, part, chunk = book.get(RUNS, tick.payload["period"]), tick.payload["part"], tick.observation
     if run is None or part not in run.open_parts or run.parts != tick.payload["parts"]:
         return Done()
     if not isinstance(chunk, Chunk):
         up_to = {} if chunk is None else {"up_to": chunk}
         return Done(timings=(_again(tick, moment, LOOK_AGAIN if chunk is None else AT_ONCE, up_to),))
+    number = len(chunk.accounts)
+    if tick.rows_refused and number > 1:
+        return Done(timings=(_again(tick, moment, AT_ONCE, {"limit": number // 2}),))
     settled = [done for found in chunk.accounts if (done := _settle(tick, book, found)) is not None]
     run = runs.advanced(run, (settlement.state for settlement, _ in settled))
     says = [say for _, say in settled if say is not None]
@@ -163,7 +169,8 @@ def invoice_accounts(tick: Tick, book: Book, moment: Moment) -> Fate:
         waiting, run = run.requests, runs.closed(run, part)
         says += [] if run.open_parts else _finished(run, waiting)
     else:
-        timings = (_again(tick, moment, AT_ONCE, {"after": chunk.after}),)
+        limit = min(TERMS.invoices_at_once, 2 * number) or 1
+        timings = (_again(tick, moment, AT_ONCE, {"after": chunk.after, "limit": limit}),)
     book.put(RUNS, run.period, run)
     return Done(says=tuple(says), timings=timings)
 
@@ -191,11 +198,13 @@ def _settle(tick: Tick, book: Book, found: Found) -> tuple[Settlement, Say | Non
     if account is None or (before is not None and before.final):
         return None
     try:
-        issued = _issue(tick, book, account, found)
+        issued = refuse("internal_error") if tick.rows_refused else _issue(tick, book, account, found)
     except Exception:
         log.exception("an invoice cannot be written; its account is parked", account=found.account_id, period=key[1])
         issued = refuse("internal_error")
     if isinstance(issued, Refusal):
+        if tick.rows_refused:
+            log.error("the database refuses an invoice; its account is parked", account=found.account_id, period=key[1])
         parked = Settlement("parked", found.revision, reason=issued)
         book.put(SETTLEMENTS, key, parked)
         again = before is not None and before.reason == issued

@@ -81,6 +81,10 @@ class PriceLists:
         begun = [version for version in self.versions if version.valid_from <= day]
         return begun[-1] if begun else self.versions[0]
 
+    def version(self, name: str) -> PriceList | None:
+        """Return a version by its name."""
+        return next((version for version in self.versions if version.version == name), None)
+
     def at(self, moment: datetime) -> PriceList:
         """Return the list in force at a moment."""
         return self.on(moment.astimezone(BUSINESS_ZONE).date())
@@ -194,6 +198,11 @@ def back_dated(lists: PriceLists, published: Mapping[str, str], unbilled_from: d
             problems.append(
                 f"price list {version.version} begins on {version.valid_from}, but months before {unbilled_from}"
                 " are invoiced already"
+            )
+        if known is None and version.existing_from is not None and version.existing_from < unbilled_from:
+            problems.append(
+                f"price list {version.version} is to hold for existing customers from {version.existing_from}, but"
+                f" months before {unbilled_from} are invoiced already"
             )
     return problems
 

@@ -30,6 +30,7 @@ from contracts.invoicing_v1 import (
     ParkedMonth,
 )
 from contracts.refusals import Refusal
+from contracts.telling import money_told
 from services.billing import explaining, rules, store, store_files, store_invoices, views
 from services.billing.charging.months import day_of, month_of
 from services.billing.handlers import HOUSE, service
@@ -143,7 +144,7 @@ async def invoice_line(conn: Conn, account_id: str, ask: AskInvoiceLine) -> Invo
         assert document is not None
         assert explained is not None
     behind, after = await explaining.behind(conn, document, explained, HOUSE.prices, ask.after or "", ask.limit)
-    facts = tuple(_fact(account_id, found) for found in behind)
+    facts = tuple(line_fact(account_id, found) for found in behind)
     return InvoiceLineAnswer(line=line, facts=facts, next=after)
 
 
@@ -151,7 +152,8 @@ def _line(document: Invoice | None, number: int) -> InvoiceLine | None:
     return next((line for line in document.lines if line.line == number), None) if document else None
 
 
-def _fact(account_id: str, found: Behind) -> LineFact:
+def line_fact(account_id: str, found: Behind, text: Text | None = None) -> LineFact:
+    """Show a message with what it did, or with another text."""
     kind = "evt" if found.type.startswith("mailbox.") else "cmd"
     return LineFact(
         message_id=found.message_id,
@@ -159,13 +161,13 @@ def _fact(account_id: str, found: Behind) -> LineFact:
         subject=f"{kind}.{account_id}.{found.type}",
         at=found.at,
         thing=found.thing,
-        text=_text(found),
+        text=text or _text(found),
     )
 
 
 def _text(found: Behind) -> Text:
     if not found.there:
         return Text(de="gelöscht", en="deleted")
-    price = f"{(found.price_cents or 0) // 100}.{(found.price_cents or 0) % 100:02}"
     what = ("Paket", "package") if found.thing == "account" else ("Tarif", "plan")
-    return Text(de=f"{what[0]} {found.plan}, {price} EUR im Monat", en=f"{what[1]} {found.plan}, {price} EUR a month")
+    de, en = (money_told(found.price_cents or 0, language) for language in ("de", "en"))
+    return Text(de=f"{what[0]} {found.plan}, {de} im Monat", en=f"{what[1]} {found.plan}, {en} a month")

@@ -63,7 +63,7 @@ def assignable(account: Account | None, account_id: str) -> Account | Refusal:
     """Return the account if the operator may assign it a package: also while it is suspended."""
     if account is None:
         return refuse("account_unknown", account=account_id)
-    return refuse("account_not_active", state=account.state) if account.state == "closed" else account
+    return refuse("account_not_active", state=account.state) if account.state in ("closing", "closed") else account
 
 
 def open_account(
@@ -72,6 +72,8 @@ def open_account(
     """Open an account with an empty room of its package's size."""
     if account_id.partition("-")[0] == HOUSE:
         return refuse("account_reserved", account=account_id)
+    if existing is not None and existing.state == "closed":  # its invoices stay, and nobody else may be taken for it
+        return refuse("account_closed", account=account_id)
     if existing is not None:
         return refuse("account_exists", account=account_id)
     offer = _with_terms(order.package, order.terms, prices)
@@ -139,7 +141,7 @@ def change_package(account: Account, room: Room, package: str, prices: PriceList
         return refuse("reseller_not_self_service")
     if package == account.package:
         return refuse("package_unchanged", package=package)
-    return _repackaged(account, room, offer, None, prices)
+    return _fitted(account, room, offer, None, prices)
 
 
 def assign_package(
@@ -151,7 +153,7 @@ def assign_package(
         return offer
     if package == account.package and not offer.by_contract:
         return refuse("package_unchanged", package=package)
-    return _repackaged(account, room, offer, terms, prices)
+    return _fitted(account, room, offer, terms, prices)
 
 
 def _with_terms(package: str, terms: ContractTerms | None, prices: PriceList) -> PackageOffer | Refusal:
@@ -169,13 +171,21 @@ def _with_terms(package: str, terms: ContractTerms | None, prices: PriceList) ->
     return prices.unknown_plan(unknown[0]) if unknown else offer
 
 
-def _repackaged(
+def _fitted(
     account: Account, room: Room, offer: PackageOffer, terms: ContractTerms | None, prices: PriceList
 ) -> tuple[Account, Room] | Refusal:
-    room = recapped(room, _caps(offer, terms))
+    changed, room = repackaged(account, room, offer, terms, prices)
     too_small = exceeded(room)
     if too_small:
         return refusal(*(_too_small(offer.package, name, counter) for name, counter in too_small.items()))
+    return changed, room
+
+
+def repackaged(
+    account: Account, room: Room, offer: PackageOffer, terms: ContractTerms | None, prices: PriceList
+) -> tuple[Account, Room]:
+    """Return the account as it would be with a package, whether or not its use fits into that."""
+    room = recapped(room, _caps(offer, terms))
     changed = replace(
         account,
         package=offer.package,

@@ -93,6 +93,11 @@ _DELETE_HOLDINGS = """
 # One account, as it is.
 _READ_ACCOUNT = f"SELECT {_ACCOUNT_COLUMNS} FROM billing.account WHERE account_id = $1"  # noqa: S608 - fixed columns
 
+# Some accounts, as they are.
+_READ_ACCOUNTS = f"""
+    SELECT {_ACCOUNT_COLUMNS} FROM billing.account
+    WHERE account_id = ANY($1::text[]) ORDER BY account_id"""  # noqa: S608 - fixed columns
+
 # One account's counters, as they are.
 _READ_COUNTERS = """
     SELECT account_id, resource, cap, confirmed, reserved, revision FROM billing.capacity
@@ -171,6 +176,11 @@ async def read_account(conn: Conn, account_id: str) -> tuple[Account, Room] | No
     if row is None:
         return None
     return _account(row), _rooms(await conn.fetch(_READ_COUNTERS, account_id))[account_id]
+
+
+async def read_accounts_by(conn: Conn, account_ids: list[str]) -> list[Account]:
+    """Return some accounts, in the order of their ids."""
+    return [_account(row) for row in await conn.fetch(_READ_ACCOUNTS, account_ids)]
 
 
 async def read_plan_use(conn: Conn, account_id: str) -> list[tuple[str, str, int]]:

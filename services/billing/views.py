@@ -75,7 +75,7 @@ def usage(
 
     `plan_use` is plan, price list and number of mailboxes.
     """
-    terms = _terms(account, month)
+    terms = terms_of(account, month)
     use = [Mailboxes((Step(month.first, plan, catalogue),), number) for plan, catalogue, number in plan_use]
     prices = {held: _price(held, terms, lists, month) for held in use}
     sums: dict[tuple[str, int], int] = {}
@@ -100,7 +100,7 @@ def quote(
     account: Account, terms: PlanTerms, quantity: int, room: Room, lists: PriceLists, month: Month
 ) -> QuoteAnswer:
     """Price some mailboxes of a plan by the invoice's own rules, and say how many would fit."""
-    held = _terms(account, month)
+    held = terms_of(account, month)
     mailboxes = Mailboxes((Step(month.first, terms.plan, terms.catalogue),), quantity)
     return QuoteAnswer(
         terms=terms,
@@ -116,7 +116,8 @@ def _price(mailboxes: Mailboxes, terms: Terms, lists: PriceLists, month: Month) 
     return whole_month(one, month, lists) - whole_month(Use((terms,)), month, lists)
 
 
-def _terms(account: Account, month: Month) -> Terms:
+def terms_of(account: Account, month: Month) -> Terms:
+    """Return the account's terms as if they began with a month."""
     return Terms(
         month.first, True, account.package, account.package_price_cents, account.catalogue, account.plan_prices, NOBODY
     )

@@ -24,12 +24,31 @@ CREATE TABLE billing.account (
     vat_check jsonb,
     CONSTRAINT account_exists PRIMARY KEY (account_id),
     CONSTRAINT account_id_is_a_subject_token CHECK (account_id ~ '^[a-z0-9][a-z0-9-]{1,38}$'),
-    CONSTRAINT account_state_known CHECK (state IN ('active', 'suspended', 'closed')),
+    CONSTRAINT account_state_known CHECK (state IN ('active', 'suspended', 'closing', 'closed')),
     CONSTRAINT package_price_not_negative CHECK (package_price_cents >= 0),
     CONSTRAINT plan_prices_by_plan CHECK (jsonb_typeof(plan_prices) = 'object'),
     CONSTRAINT account_language_known CHECK (language IN ('de', 'en')),
     CONSTRAINT account_revision_positive CHECK (revision > 0)
 ) WITH (fillfactor = 70);
+
+-- Accounts that are being closed, or were: the row of that process. `resumes_as` is what reopening it in time gives back;
+-- `requests` wait for its end.
+CREATE TABLE billing.closure (
+    account_id text NOT NULL,
+    closure_id uuid NOT NULL,
+    phase text NOT NULL,
+    closes_at timestamptz NOT NULL,
+    requests uuid[] NOT NULL,
+    resumes_as text NOT NULL,
+    domains_total integer,
+    domains_left integer,
+    looked integer NOT NULL DEFAULT 0,
+    CONSTRAINT one_closure_per_account PRIMARY KEY (account_id),
+    CONSTRAINT closure_of_an_account FOREIGN KEY (account_id) REFERENCES billing.account (account_id),
+    CONSTRAINT closure_phase_known CHECK (phase IN ('closing', 'vacated', 'closed')),
+    CONSTRAINT closure_gives_back_what_was CHECK (resumes_as IN ('active', 'suspended')),
+    CONSTRAINT closure_counts_domains CHECK (domains_left BETWEEN 0 AND domains_total)
+);
 
 -- One counter with its cap in the same row (R5). A cap of NULL is unlimited. Rows are small and change with every
 -- batch: room on the page lets PostgreSQL reuse it without touching the index.
@@ -83,6 +102,20 @@ CREATE TABLE billing.holding (
 
 -- What the sweeper looks for: reservations to expire, and things that are gone for so long that nobody speaks of them.
 CREATE INDEX holding_due ON billing.holding (due_at) WHERE due_at IS NOT NULL;
+
+-- What is known of a thing beside the room it takes, for requests that would free room: an alias list's aliases, targets
+-- of forwardings, a catch-all's mailbox, and when a mailbox will be gone. Apart from the holding, which every
+-- reservation reads and writes. The newest word of the thing's owner, no history: nothing is charged by it.
+CREATE TABLE billing.particular (
+    account_id text NOT NULL,
+    holder text COLLATE "C" NOT NULL,
+    revision bigint NOT NULL,
+    since timestamptz,
+    things text[] NOT NULL,
+    keep_copy boolean,
+    leaves_at timestamptz,
+    CONSTRAINT one_particular_per_thing PRIMARY KEY (account_id, holder)
+);
 
 -- The ledger: what each movement left a holding as. Append-only. It is read by account and holder, never by time, and
 -- every charge may need its oldest row: partitions by time could never be dropped and would multiply every look-up.
@@ -141,6 +174,19 @@ CREATE TABLE billing.price_list (
     sha256 text NOT NULL,
     published_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT price_list_published_once PRIMARY KEY (version)
+);
+CREATE TRIGGER price_list_is_final BEFORE UPDATE OR DELETE OR TRUNCATE ON billing.price_list
+    FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_change();
+
+-- Who was told of a price list, once and for all. Not told: nothing changed for the account when it was looked at. The
+-- account `postkontor` stands for the version itself, which is published once.
+CREATE TABLE billing.price_announcement (
+    account_id text NOT NULL,
+    version text NOT NULL,
+    told boolean NOT NULL,
+    looked_at timestamptz NOT NULL,
+    CONSTRAINT announced_once PRIMARY KEY (account_id, version),
+    CONSTRAINT announcement_of_a_list FOREIGN KEY (version) REFERENCES billing.price_list (version)
 );
 
 -- One row per series of numbers. Its lock is what makes numbers gapless: taken last, given back by the commit.
@@ -246,3 +292,19 @@ CREATE TABLE billing.invoice_run (
     CONSTRAINT one_run_per_month PRIMARY KEY (period),
     CONSTRAINT run_period_is_a_month CHECK (period ~ '^[0-9]{4}-(0[1-9]|1[0-2])$')
 ) WITH (fillfactor = 50);
+
+-- Quotes that dry runs have given. Each is for one request's content (`digest`) and used by one request at most; what is
+-- over is deleted after a while.
+CREATE TABLE billing.quote (
+    account_id text NOT NULL,
+    quote_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    catalogue text NOT NULL,
+    lines jsonb NOT NULL,
+    valid_until timestamptz NOT NULL,
+    used_by uuid,
+    CONSTRAINT one_quote_per_dry_run PRIMARY KEY (account_id, quote_id),
+    CONSTRAINT quote_of_an_account FOREIGN KEY (account_id) REFERENCES billing.account (account_id),
+    CONSTRAINT quoted_lines_are_a_list CHECK (jsonb_typeof(lines) = 'array')
+) WITH (fillfactor = 70);
+CREATE INDEX quote_over ON billing.quote (valid_until);
