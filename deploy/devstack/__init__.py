@@ -1,6 +1,7 @@
 """The embedded stack: NATS, PostgreSQL, a demo DNS server and the workers as child processes, without Docker.
 
 stack.py      all of it together                    processes.py  spawn.py  unprivileged.py  leftovers.py  children
+beside.py     what runs beside the workers
 nats.py       the broker                            ports.py  probes.py  lock.py  ports, readiness, one stack a folder
 postgres.py   the database                          demo.py  journey.py  a customer's way through it
 

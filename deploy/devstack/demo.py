@@ -13,17 +13,19 @@ from rich.console import Console
 from rich.table import Table
 
 from client import Postkontor
+from deploy.bus.permissions import Identity
 from deploy.devstack.journey import DemoZone, Journey, JourneyFailed, Seen
 from deploy.devstack.stack import Stack
 
 EVERY_FACT_SECONDS = 20.0
+SUBSCRIBER = Identity("demo", "subscriber", durables=("events",))
 
 
 class Subscriber:
     """Counts the events of all accounts, as another system would hear them."""
 
     def __init__(self, office: Postkontor) -> None:
-        self._events = office.events(durable="demo-subscriber", account="*")
+        self._events = office.events(durable="events", account="*")
         self.ids: list[UUID] = []
 
     async def listen(self) -> None:
@@ -44,11 +46,11 @@ def zone_of(stack: Stack) -> DemoZone:
     return DemoZone(stack.dns.tld_address, stack.dns.update_address, stack.dns.port)
 
 
-async def stored_events(nats_url: str) -> int:
+async def stored_events(stack: Stack) -> int:
     """Return how many events the stream holds."""
     import nats
 
-    connection = await nats.connect(nats_url)
+    connection = await nats.connect(**stack.access("admin").for_nats())
     try:
         return (await connection.jetstream().stream_info("EVT")).state.messages
     finally:
@@ -61,14 +63,18 @@ async def play(console: Console, directory: Path, replicas: int = 1, command: st
     console.print("[bold]Postkontor demo[/]: real NATS, PostgreSQL and DNS on this machine, in a temporary folder.")
     async with Stack(directory, replicas=replicas) as stack:
         console.print(f"Servers and workers are up after {time.monotonic() - began:.1f} s.\n")
-        async with Postkontor.connect(stack.nats.url, account="*", source="postkontor-demo") as office:
-            subscriber = Subscriber(office)
+        await stack.grant(SUBSCRIBER)
+        async with (
+            Postkontor.from_environment(stack.environment(), account="*", source="postkontor-demo") as office,
+            Postkontor.from_environment(stack.environment(SUBSCRIBER.name), source="demo-subscriber") as other,
+        ):
+            subscriber = Subscriber(other)
             listening = asyncio.create_task(subscriber.listen())
             number = 0
             async for seen in Journey(office, zone_of(stack)).play():
                 number += 1
                 _print(console, number, seen)
-            each_once = await subscriber.has_seen(await stored_events(stack.nats.url))
+            each_once = await subscriber.has_seen(await stored_events(stack))
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)  # it hears on the connection that closes below
             console.print(

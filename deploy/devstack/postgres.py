@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 
+from deploy.database import roles
 from deploy.devstack import leftovers
 from deploy.devstack.ports import LOOPBACK, remembered_port, wait_until_free
 from deploy.devstack.processes import ChildProcess, StartFailed, run_to_end
@@ -68,9 +69,24 @@ class PostgresServer:
         socket = self.data / f".s.PGSQL.{self.port}"
         return self.data if len(os.fsencode(socket)) <= SOCKET_PATH_BYTES else None
 
-    def dsn(self, database: str = DATABASE) -> str:
-        """The superuser's connection URL. It holds the password: never print or log it."""
-        return f"postgresql://{SUPERUSER}:{self._password}@{LOOPBACK}:{self.port}/{database}"
+    def dsn(self, database: str = DATABASE, *, role: str = SUPERUSER) -> str:
+        """A role's connection URL, the superuser's by default. It holds the password: never print or log it.
+
+        Roles that `give_roles` has made share the superuser's password; they are told apart by what they may do.
+        """
+        return f"postgresql://{role}:{self._password}@{LOOPBACK}:{self.port}/{database}"
+
+    async def give_roles(self, database: str = DATABASE) -> None:
+        """Make the roles and schemas that production has, and let them log in."""
+        connection = await asyncpg.connect(self.dsn(database), timeout=CONNECT_SECONDS)
+        try:
+            for statement in roles.statements(database):
+                await connection.execute(statement)
+            for service in roles.SERVICES:
+                for role in (roles.owner_of(service), roles.worker_of(service)):
+                    await connection.execute(f"ALTER ROLE {role} PASSWORD '{self._password}'")
+        finally:
+            await connection.close()
 
     async def start(self) -> None:
         """Return when the database answers; the first start makes cluster and database, later ones keep them."""

@@ -9,19 +9,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from deploy.bus.configuration import authorization
+from deploy.bus.permissions import Identity
+from deploy.bus.register import Register, standard
+from deploy.database.roles import owner_of, worker_of
+from deploy.devstack.beside import BesideProcess, beside_processes, demo_seller, policy_address
 from deploy.devstack.lock import DirectoryLock, is_locked
 from deploy.devstack.nats import NatsServer
 from deploy.devstack.ports import free_port
-from deploy.devstack.postgres import PostgresServer
+from deploy.devstack.postgres import SUPERUSER, PostgresServer
 from deploy.devstack.processes import ChildProcess, WorkerProcess, run_to_end
 
 if TYPE_CHECKING:
     from deploy.devstack.demodns import DemoDns
+    from services.chassis.bus import Access
 
 T = TypeVar("T")
 
 SERVICES = ("billing", "domain", "mailbox", "dnscheck")
 MIGRATE_DEADLINE_SECONDS = 60.0
+PARTITIONS = 4  # the default of workers and topology
 # All demo zones share two servers of our own: what spares a provider's would only slow the demo down.
 UNRESTRAINED = {
     "POSTKONTOR_DNS_SERVER_RATE": "10000",
@@ -37,16 +44,24 @@ class Stack:
     """The embedded stack of one directory; a second one on the same directory is refused.
 
     Keep a reference to it, and start it on an event loop that lives as long as the stack: the demo DNS server runs in
-    it, and the other servers die with the thread that started them.
+    it, and the other servers die with the thread that started them. `beside`: with what runs beside the workers.
     """
 
     def __init__(
-        self, directory: Path, *, replicas: int = 1, sync_always: bool = True, services: tuple[str, ...] = SERVICES
+        self,
+        directory: Path,
+        *,
+        replicas: int = 1,
+        sync_always: bool = True,
+        services: tuple[str, ...] = SERVICES,
+        beside: bool = False,
     ) -> None:
         self.directory = directory.resolve()
         self._replicas = replicas
         self._sync_always = sync_always
         self._services = services
+        self._policy_listen = policy_address() if beside else None
+        self._beside: list[BesideProcess] = []
         self._lock: DirectoryLock | None = None
         self._nats: NatsServer | None = None
         self._postgres: PostgresServer | None = None
@@ -69,17 +84,42 @@ class Stack:
         """The replicas of one service, to be killed and restarted one by one."""
         return self._workers[name]
 
-    def environment(self) -> dict[str, str]:
+    def beside(self) -> list[BesideProcess]:
+        """What runs beside the workers, by name: `policy`, and `renderer` if what it needs is installed."""
+        return list(self._beside)
+
+    @property
+    def register(self) -> Register:
+        """Who may use the bus; made at the first start."""
+        return Register(self.directory / "bus")
+
+    def access(self, identity: str = "operator") -> "Access":
+        """How one of the bus's identities connects."""
+        from services.chassis.bus import Access
+
+        return Access(self.nats.url, seed=self.register.seed_file(identity))
+
+    async def grant(self, identity: Identity) -> None:
+        """Let another program use the bus; `environment` then says how it connects."""
+        self.register.grant([identity])
+        await self.nats.reload()
+
+    def _allowed(self) -> str:
+        return authorization(self.register.entries, partitions=PARTITIONS)
+
+    def environment(self, identity: str = "operator", *, role: str = SUPERUSER) -> dict[str, str]:
         """What a worker or a client needs to find this stack. Holds the database password."""
+        listen = {"POSTKONTOR_POLICY_LISTEN": self._policy_listen} if self._policy_listen else {}
         return {
             "POSTKONTOR_NATS_URL": self.nats.url,
-            "POSTKONTOR_DATABASE_URL": self.postgres.dsn(),
+            "POSTKONTOR_NATS_SEED": str(self.register.seed_file(identity)),
+            "POSTKONTOR_DATABASE_URL": self.postgres.dsn(role=role),
             "POSTKONTOR_DNS_ROOT": self.dns.root_address,
             "POSTKONTOR_DNS_PORT": str(self.dns.port),
             "POSTKONTOR_DNS_ALLOW_NETWORKS": "127.0.0.0/8",
             "POSTKONTOR_DNS_UPDATE": f"{self.dns.update_address}:{self.dns.port}",
             "POSTKONTOR_DNS_REGISTRY": f"{self.dns.tld_address}:{self.dns.port}",
-        }
+        } | listen
 
     async def start(self) -> None:
         """Return when every worker is ready; on failure stop what was started and raise its cause."""
@@ -104,9 +144,12 @@ class Stack:
         from services.chassis import topology  # imported late: the servers alone must not need the workers' code
 
         try:
-            await _all([*(self._migrate(name) for name in self._services), topology.apply(self.nats.url)])
+            await self.postgres.give_roles()
+            await _all([*(self._migrate(name) for name in self._services), topology.apply(self.access("admin"))])
             self._workers = {name: self._replicas_of(name) for name in self._services}
-            await _all(worker.start() for worker in self._all_workers())
+            if self._policy_listen:
+                self._beside = beside_processes(self._of_service, self.directory / "logs", self._policy_listen)
+            await _all(process.start() for process in (*self._all_workers(), *self._beside))
         except BaseException:
             await self.stop()
             raise
@@ -116,7 +159,7 @@ class Stack:
         if self._lock is None:
             return
         try:
-            await _all(worker.stop() for worker in self._all_workers())
+            await _all(process.stop() for process in (*self._beside, *self._all_workers()))
         finally:
             try:
                 await _all(server.stop() for server in (self._dns, self._nats, self._postgres) if server is not None)
@@ -141,7 +184,7 @@ class Stack:
         self._lock = lock
 
     def _give_directory_free(self, lock: DirectoryLock) -> None:
-        self._workers = {}
+        self._workers, self._beside = {}, []
         (self.directory / ENDPOINTS_FILE).unlink(missing_ok=True)
         lock.release()
         self._lock = None
@@ -149,7 +192,8 @@ class Stack:
     async def _launch_servers(self) -> None:
         from deploy.devstack.demodns import DemoDns
 
-        self._nats = NatsServer(self.directory / "nats", sync_always=self._sync_always)
+        self.register.grant(standard())
+        self._nats = NatsServer(self.directory / "nats", sync_always=self._sync_always, authorization=self._allowed)
         self._postgres = PostgresServer(self.directory / "postgres")
         self._dns = DemoDns(self.directory / "dns")
         await _all([self._nats.start(), self._postgres.start(), self._dns.start()])
@@ -158,6 +202,8 @@ class Stack:
         """Leave the endpoints for the command line, closed to others because the database URL holds the password."""
         endpoints = {
             "pid": os.getpid(),
+            "nats_pid": self.nats.pid,
+            "partitions": PARTITIONS,
             "nats_monitor_url": self.nats.monitor_url,
             "environment": self.environment(),
         }
@@ -170,15 +216,19 @@ class Stack:
     async def _migrate(self, service: str) -> None:
         argv = [sys.executable, "-m", f"services.{service}", "migrate"]
         name = f"{service}-migrate"
-        child = ChildProcess(name, argv, os.environ | self.environment(), self._log(name))
+        child = ChildProcess(name, argv, os.environ | self.environment(role=owner_of(service)), self._log(name))
         await run_to_end(child, MIGRATE_DEADLINE_SECONDS)
 
     def _replicas_of(self, service: str) -> list[WorkerProcess]:
         return [self._worker(service, number) for number in range(1, self._replicas + 1)]
 
+    def _of_service(self, service: str) -> dict[str, str]:
+        return self.environment(service, role=worker_of(service))
+
     def _worker(self, service: str, number: int) -> WorkerProcess:
         health_port = free_port()
-        env = os.environ | self.environment() | UNRESTRAINED | {"POSTKONTOR_HEALTH_PORT": str(health_port)}
+        of_its_own = {"POSTKONTOR_HEALTH_PORT": str(health_port)}
+        env = os.environ | self._of_service(service) | UNRESTRAINED | demo_seller() | of_its_own
         name = f"{service}-{number}"
         argv = [sys.executable, "-m", f"services.{service}"]
         return WorkerProcess(name, argv, env, self._log(name), health_port=health_port)
