@@ -14,7 +14,9 @@ It needs contracts/ and nats-py; `hash_password` also needs argon2-cffi. See exa
     requests     requests in flight, from the bus's acknowledgement to the outcome
     outcomes     how a request ended, and asking the workers for it
     questions    read requests, typed
+    explaining   why a price, a cap, a feature or a refusal; chains: the messages behind it; reasons: its sentences
     files        invoices as files
+    bulkfile     bulk files, read and checked; bulks: sending one, and going on
     events       durable subscriptions
     history      tails, and the search for one event
     streams      consumers on the stream of events
@@ -24,6 +26,7 @@ It needs contracts/ and nats-py; `hash_password` also needs argon2-cffi. See exa
     errors       what can go wrong
 """
 
+from client.chains import Chain, Handling, Link
 from client.errors import (
     FileWaits,
     NoAnswer,
@@ -37,16 +40,22 @@ from client.errors import (
     Unanswered,
 )
 from client.events import Event, Subscription
+from client.explaining import Explanation
 from client.files import InvoiceAsFile
 from client.messages import UnknownFact
 from client.office import Postkontor
 from client.outcomes import Outcome
 from client.passwords import hash_password
+from client.reasons import Reason
 
 __all__ = [
+    "Chain",
     "Event",
+    "Explanation",
     "FileWaits",
+    "Handling",
     "InvoiceAsFile",
+    "Link",
     "NoAnswer",
     "NotConnected",
     "NotPermitted",
@@ -55,6 +64,7 @@ __all__ = [
     "Postkontor",
     "PostkontorError",
     "QuestionFailed",
+    "Reason",
     "Refused",
     "SetAside",
     "Subscription",

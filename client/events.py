@@ -26,6 +26,7 @@ from client.errors import NotSetUp
 from client.messages import messages_of, readable
 from contracts.base import Fact
 from contracts.envelope import Envelope
+from contracts.identities import durable_name
 
 BATCH = 32  # events held here unacknowledged; a second process of the same durable name gets others meanwhile
 ACK_WAIT_SECONDS = 30.0
@@ -104,7 +105,7 @@ class Subscription:
         if not _NAME.match(durable):
             raise ValueError("a durable name holds letters, digits, - and _, at most 64")
         self._connection = connection
-        self._durable = durable
+        self._durable = durable_name(connection.access.name_on_bus, durable)
         self._account = account
         self._types = types_of(facts)
         self._deliver = deliver

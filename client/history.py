@@ -1,20 +1,21 @@
 """Reading the stream of events without leaving a trace: a tail, and the search for one outcome."""
 
+import random
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from nats.aio.msg import Msg
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 
 from client import streams
 from client.connection import Connection
-from client.errors import PostkontorError
+from client.errors import NotPermitted, PostkontorError
 from client.messages import readable
 from contracts.envelope import Envelope
-from contracts.routes import Route
+from contracts.identities import tail_names
 
 BATCH = 256
 IDLE_SECONDS = 60.0  # the server forgets a reader that has been away for this long
@@ -31,6 +32,7 @@ class Reader:
         self._last = 0  # stream sequence of the last message handed out
         self._count = 0  # messages the present consumer has delivered
         self._pull: streams.Pull | None = None
+        self._name = ""
         self.pending = 0  # what the stream still holds for us, as of the last message
 
     async def batch(self) -> list[Msg]:
@@ -43,25 +45,42 @@ class Reader:
         return await self._in_order(messages)
 
     async def close(self) -> None:
-        """Let go of the reader; the server forgets it by itself."""
+        """Let go of the reader. Where that cannot be said to the bus, it forgets the reader by itself."""
         if self._pull is not None:
             await streams.unbind(self._pull)
+            await streams.delete_consumer(self._connection, self._name)
             self._pull = None
 
     async def _start(self) -> streams.Pull:
-        info = await streams.make_consumer(self._connection, self._config())
+        info = await self._made()
+        self._name = info.name
         self.pending = info.num_pending or 0
         self._count = 0
         self._pull = await streams.bind(self._connection, info.name)
         return self._pull
 
-    def _config(self) -> ConsumerConfig:
+    async def _made(self) -> ConsumerInfo:
+        identity = self._connection.access.name_on_bus
+        if not identity:
+            return await streams.make_consumer(self._connection, self._config(f"tail-{secrets.token_hex(8)}"))
+        names = list(tail_names(identity))
+        random.shuffle(names)
+        for name in names:
+            made = await streams.make_new_consumer(self._connection, self._config(name))
+            if made is not None:
+                return made
+        raise NotPermitted(
+            f"{identity} reads the events in {len(names)} places already, and the bus permits it no more;"
+            f" a reader that ended without saying so is forgotten after {IDLE_SECONDS:g} s"
+        )
+
+    def _config(self, name: str) -> ConsumerConfig:
         one = self._subjects[0] if len(self._subjects) == 1 else None
         start: dict[str, Any] = {"deliver_policy": DeliverPolicy.BY_START_TIME, "opt_start_time": self._since}
         if self._last:
             start = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": self._last + 1}
         return ConsumerConfig(
-            name=f"tail-{secrets.token_hex(8)}",
+            name=name,
             ack_policy=AckPolicy.NONE,
             mem_storage=True,
             num_replicas=1,
@@ -93,10 +112,10 @@ async def tail(connection: Connection, subjects: Sequence[str], since: datetime 
 
 
 async def find_fact(
-    connection: Connection, account: str, route: Route, request_id: UUID, at: datetime
+    connection: Connection, account: str, facts: Iterable[str], request_id: UUID, at: datetime
 ) -> Envelope[Any] | None:
-    """Look through the stream for the event that states a request's outcome. None when it cannot be had any more."""
-    reader = Reader(connection, [f"evt.{account}.{fact}.*" for fact in route.outcomes], at - CLOCKS_APART)
+    """Look through the stream for the event that answers a request: one of these facts. None when it is gone."""
+    reader = Reader(connection, [f"evt.{account}.{fact}.*" for fact in facts], at - CLOCKS_APART)
     try:
         while True:
             for message in await reader.batch():

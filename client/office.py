@@ -1,9 +1,10 @@
 """The client: one object for everything another program does with Postkontor."""
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 from ssl import SSLContext
-from typing import Literal, Self
+from typing import Literal, Self, TypedDict
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,10 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 from client import files
 from client.connection import Access, Connection
 from client.events import ACK_WAIT_SECONDS, Event, Kinds, Subscription, event_of, subjects_of, types_of, wanted
+from client.explaining import Explaining
 from client.files import InvoiceAsFile
 from client.history import tail
 from client.outcomes import Outcome
-from client.questions import Questions
 from client.requests import Requests
 from contracts.base import Request
 from contracts.envelope import MAX_MESSAGE_BYTES, deduplication_id, encode
@@ -27,7 +28,17 @@ TIMEOUT_SECONDS = 30.0
 _ACCOUNT: TypeAdapter[str] = TypeAdapter(AccountId)
 
 
-class Postkontor(Questions):
+class _Sending(TypedDict):
+    """What is known of a request before it is sent."""
+
+    request_id: UUID
+    account: str
+    route: Route
+    payload: bytes
+    deduplication: str
+
+
+class Postkontor(Explaining):
     """A connection to Postkontor on behalf of an account. Make one per program, it carries many requests at a time.
 
         async with Postkontor.connect("nats://localhost:4222", account="nordwind", source="my-shop") as office:
@@ -58,23 +69,40 @@ class Postkontor(Questions):
         credentials: str | None = None,
         nkey_seed: str | None = None,
         tls: SSLContext | None = None,
-        inbox_prefix: str = "_INBOX",
+        identity: str = "",
         connect_timeout: float = 5.0,
     ) -> Self:
         """Return a client to be entered with `async with`. Several servers of a cluster are separated by commas.
 
-        `source` names the sending program in every message. `credentials` and `nkey_seed` are files; a tenant's
-        credentials usually come with an `inbox_prefix` of their own.
+        `source` names the sending program in every message. `credentials` and `nkey_seed` are files. A bus with
+        authorisation knows us by an `identity`; it is the seed file's name without .nk unless given.
         """
         access = Access(
             url,
             credentials=credentials,
             nkey_seed=nkey_seed,
             tls=tls,
-            inbox_prefix=inbox_prefix,
+            identity=identity,
             name=source,
             connect_timeout=connect_timeout,
         )
+        return cls(access, account=account, source=source, channel=channel)
+
+    @classmethod
+    def from_environment(
+        cls,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        account: str | None = None,
+        source: str,
+        channel: Channel = "bus",
+        connect_timeout: float = 5.0,
+    ) -> Self:
+        """Return a client for the bus that the environment names, as the workers and the command line read it.
+
+        POSTKONTOR_NATS_URL, POSTKONTOR_NATS_SEED (the file of a key), POSTKONTOR_NATS_CA (PEM, for TLS).
+        """
+        access = Access.from_environment(environment, name=source, connect_timeout=connect_timeout)
         return cls(access, account=account, source=source, channel=channel)
 
     async def __aenter__(self) -> Self:
@@ -108,19 +136,38 @@ class Postkontor(Questions):
         account: str | None = None,
         timeout: float = TIMEOUT_SECONDS,
         traceparent: str | None = None,
+        to_the_end: bool = False,
+        quote_id: UUID | None = None,
     ) -> Outcome:
         """Send a request and return its outcome, a refusal included.
 
+        A request that may wait (`when_unverified="hold"`) can come back as `accepted`: `outcome` waits for its end, and
+        so does this with `to_the_end`. With a `quote_id` the quoted price is guaranteed, or the request refused as
+        `quote_stale`.
         Raise NoAnswer when none was seen in time: the same `request_id` may then be sent again, for ever and without
         a second effect, provided that the content is the same.
         """
-        request_id, account = request_id or uuid7(), self._account_of(account)
-        route = route_of(type(request))
-        payload = self._encode(request, route, request_id, account, traceparent)
-        return await self._requests.wait(
-            request_id=request_id, account=account, route=route, wish="outcome", payload=payload, timeout=timeout,
-            deduplication=deduplication_id(request_id, account, route.message.type, request),
-        )  # fmt: skip
+        sending = self._sending(request, request_id, account, traceparent, quote_id=quote_id)
+        return await self._requests.wait(**sending, wish="outcome" if to_the_end else "answer", timeout=timeout)
+
+    async def quote(
+        self,
+        request: Request,
+        *,
+        request_id: UUID | None = None,
+        account: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        traceparent: str | None = None,
+        quote_id: UUID | None = None,
+    ) -> Outcome:
+        """Send a request as a dry run: the workers decide it and change nothing.
+
+        The outcome's `fact` is a `DryRunFinished`: what would happen, what is missing, and a quote whose `quote_id`
+        commits the same request. It is refused where the request would be, and then says what it knows nonetheless.
+        With a `quote_id` it tells whether that quote would still hold.
+        """
+        sending = self._sending(request, request_id, account, traceparent, quote_id=quote_id, dryrun=True)
+        return await self._requests.wait(**sending, wish="outcome", timeout=timeout)
 
     async def publish(
         self,
@@ -130,16 +177,13 @@ class Postkontor(Questions):
         account: str | None = None,
         timeout: float = TIMEOUT_SECONDS,
         traceparent: str | None = None,
+        quote_id: UUID | None = None,
+        dryrun: bool = False,
     ) -> UUID:
         """Send a request and return its id as soon as the bus has stored it; `outcome` tells later how it ended."""
-        request_id, account = request_id or uuid7(), self._account_of(account)
-        route = route_of(type(request))
-        payload = self._encode(request, route, request_id, account, traceparent)
-        await self._requests.wait(
-            request_id=request_id, account=account, route=route, wish="stored", payload=payload, timeout=timeout,
-            deduplication=deduplication_id(request_id, account, route.message.type, request),
-        )  # fmt: skip
-        return request_id
+        sending = self._sending(request, request_id, account, traceparent, quote_id=quote_id, dryrun=dryrun)
+        await self._requests.wait(**sending, wish="stored", timeout=timeout)
+        return sending["request_id"]
 
     async def outcome(
         self,
@@ -204,7 +248,7 @@ class Postkontor(Questions):
 
     async def tail(
         self, *, account: str | None = None, facts: Kinds | None = None, since: datetime | None = None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Yield events in order without leaving a trace on the bus: those after `since`, or from now on. No acks."""
         types = types_of(facts)
         subjects = subjects_of(account or self._account or "*", types)
@@ -215,10 +259,16 @@ class Postkontor(Questions):
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
-    def _encode(self, request: Request, route: Route, request_id: UUID, account: str, traceparent: str | None) -> bytes:
+    def _sending(
+        self, request: Request, request_id: UUID | None, account: str | None, traceparent: str | None, *,
+        quote_id: UUID | None, dryrun: bool = False,
+    ) -> _Sending:  # fmt: skip
+        request_id, account = request_id or uuid7(), self._account_of(account)
+        route = route_of(type(request))
+        type_ = route.message.type
         payload = encode(
             message_id=request_id,
-            type=route.message.type,
+            type=type_,
             source=self._source,
             time=datetime.now(UTC),
             account=account,
@@ -226,10 +276,13 @@ class Postkontor(Questions):
             correlation_id=request_id,
             traceparent=traceparent,
             channel=self._channel,
+            dryrun=dryrun,
+            quote_id=quote_id,
         )
         if len(payload) > MAX_MESSAGE_BYTES:
             raise ValueError(f"the request has {len(payload)} bytes, {MAX_MESSAGE_BYTES} are allowed: split it")
-        return payload
+        same = deduplication_id(request_id, account, type_, request, dryrun=dryrun, quote_id=quote_id)
+        return _Sending(request_id=request_id, account=account, route=route, payload=payload, deduplication=same)
 
     def _account_of(self, account: str | None) -> str:
         chosen = account or self._account

@@ -22,8 +22,8 @@ from client.connection import Connection
 from client.errors import NoAnswer, NotConnected, NotPermitted, NotSetUp, PostkontorError, SetAside
 from client.history import find_fact
 from client.messages import readable
-from client.outcomes import Declined, Done, Outcome, Stuck, Underway, Verdict, look_up, outcome_of
-from contracts.routes import Route
+from client.outcomes import Declined, Done, Outcome, Stuck, Underway, Verdict, Waits, look_up, outcome_of
+from contracts.routes import Route, is_accepted
 
 FIRST_LOOK_SECONDS = 2.0  # an outcome usually takes milliseconds; the worker's copy of it is sent once and may be lost
 LOOK_GROWTH = 1.6
@@ -32,7 +32,7 @@ NO_STREAM_FIRST_SECONDS = 0.2
 NO_STREAM_PATIENCE_SECONDS = 5.0  # a cluster that elects a leader looks for a while as if the stream were not there
 LOOKS_AT_A_TIME = 16  # a flood of late answers must not become a flood of questions
 
-Wish = Literal["stored", "outcome"]
+Wish = Literal["stored", "answer", "outcome"]  # an answer is an outcome, or the word that the request waits
 
 
 @dataclass(slots=True, eq=False)
@@ -95,7 +95,7 @@ class Requests:
         self, *, request_id: UUID, account: str, route: Route, wish: Wish, payload: bytes | None, timeout: float,
         deduplication: str = "",
     ) -> Outcome:  # fmt: skip
-        """Send a request if there is a payload, and return what the wish names: that it is stored, or its outcome."""
+        """Send a request if there is a payload, and return what the wish names."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._tokens += 1
@@ -124,7 +124,7 @@ class Requests:
             self._forget(waiting)
 
     async def _begin(self, waiting: Waiting) -> None:
-        if waiting.wish == "outcome":
+        if waiting.wish != "stored":
             await self.listen(waiting.account)
         if waiting.payload is None:
             self._look(waiting)
@@ -166,7 +166,9 @@ class Requests:
             return
         now = asyncio.get_running_loop().time()
         for waiting in same:
-            if waiting.wish == "outcome":
+            if waiting.wish == "outcome" and is_accepted(event.type):
+                waiting.progress = ("it is accepted and waits",)
+            elif waiting.wish != "stored":
                 self._settle(waiting, outcome_of(waiting.request_id, event, now - waiting.started))
 
     def _on_reconnected(self) -> None:
@@ -225,24 +227,31 @@ class Requests:
     async def _apply(self, waiting: Waiting, verdict: Verdict) -> None:
         elapsed = asyncio.get_running_loop().time() - waiting.started
         match verdict:
-            case Done(at):
-                event = await find_fact(self.connection, waiting.account, waiting.route, waiting.request_id, at)
+            case Done(at, facts):
+                event = await find_fact(self.connection, waiting.account, facts, waiting.request_id, at)
                 found = Outcome(waiting.request_id, elapsed=elapsed)
                 self._settle(waiting, found if event is None else outcome_of(waiting.request_id, event, elapsed))
+            case Waits(service, at):
+                waiting.progress = (f"{service} has accepted it, and it waits there",)
+                if waiting.wish == "answer":
+                    facts = waiting.route.accepted
+                    event = await find_fact(self.connection, waiting.account, facts, waiting.request_id, at)
+                    found = Outcome(waiting.request_id, elapsed=elapsed, accepted=True)
+                    self._settle(waiting, found if event is None else outcome_of(waiting.request_id, event, elapsed))
             case Declined(refusal):
                 self._settle(waiting, Outcome(waiting.request_id, refusal=refusal, elapsed=elapsed))
             case Stuck(service, code):
                 what = f"{service} could not handle it and has set it aside ({code}); the operator can replay it"
                 self._fail(waiting, SetAside(waiting.request_id, what))
-            case Underway(progress):
+            case Underway(progress, ends_later):
                 waiting.progress = progress
-                if _hears_its_end(waiting.route):
+                if ends_later or _hears_its_end(waiting.route):
                     await self._search(waiting)
 
     async def _search(self, waiting: Waiting) -> None:
-        event = await find_fact(
-            self.connection, waiting.account, waiting.route, waiting.request_id, sent_at(waiting.request_id)
-        )
+        ends = (*waiting.route.outcomes, f"{waiting.route.stations[-1]}.request-refused")
+        at = sent_at(waiting.request_id)
+        event = await find_fact(self.connection, waiting.account, ends, waiting.request_id, at)
         if event is not None:
             elapsed = asyncio.get_running_loop().time() - waiting.started
             self._settle(waiting, outcome_of(waiting.request_id, event, elapsed))

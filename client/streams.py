@@ -10,7 +10,7 @@ from nats.js.api import ConsumerConfig, ConsumerInfo
 from nats.js.errors import APIError, BadRequestError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 
 from client.connection import Connection
-from client.errors import NotConnected, NotPermitted, NotSetUp
+from client.errors import NotConnected, NotSetUp
 
 STREAM = "EVT"
 API_TIMEOUT_SECONDS = 5.0
@@ -23,7 +23,8 @@ Pull = JetStreamContext.PullSubscription
 async def make_consumer(connection: Connection, config: ConsumerConfig) -> ConsumerInfo:
     """Make a consumer, or update the one of that name."""
     try:
-        return await connection.stream_api.add_consumer(STREAM, config, timeout=API_TIMEOUT_SECONDS)
+        made = connection.stream_api.add_consumer(STREAM, config, timeout=API_TIMEOUT_SECONDS)
+        return await connection.unless_denied(_create_subject(config), made)
     except BadRequestError as error:
         raise NotSetUp(f"the bus does not accept the subscription {config.name}: {error.description}") from None
     except (NotFoundError, ServiceUnavailableError, NoStreamResponseError, nats.errors.NoRespondersError):
@@ -32,10 +33,29 @@ async def make_consumer(connection: Connection, config: ConsumerConfig) -> Consu
         raise _silent(connection, f"the subscription {config.name} could not be made") from None
 
 
+async def make_new_consumer(connection: Connection, config: ConsumerConfig) -> ConsumerInfo | None:
+    """Make a consumer; None when there is one of that name, which stays as it is."""
+    assert config.name
+    if await consumer_named(connection, config.name) is not None:
+        return None
+    try:
+        return await make_consumer(connection, config)
+    except NotSetUp:
+        return None  # somebody else was faster, and an update to ours is no way to make one
+
+
+async def delete_consumer(connection: Connection, name: str) -> None:
+    """Delete a consumer, if there still is one and somebody to tell."""
+    if connection.usable:
+        with contextlib.suppress(nats.errors.Error, APIError, TimeoutError):
+            await connection.stream_api.delete_consumer(STREAM, name)
+
+
 async def consumer_named(connection: Connection, name: str) -> ConsumerInfo | None:
     """Return what the bus knows of a durable subscription; None when there is none."""
     try:
-        return await connection.stream_api.consumer_info(STREAM, name, timeout=API_TIMEOUT_SECONDS)
+        info = connection.stream_api.consumer_info(STREAM, name, timeout=API_TIMEOUT_SECONDS)
+        return await connection.unless_denied(f"$JS.API.CONSUMER.INFO.{STREAM}.{name}", info)
     except NotFoundError as error:
         if "stream" in (error.description or ""):
             raise _no_stream(connection) from None
@@ -71,6 +91,11 @@ async def fetch(connection: Connection, pull: Pull, batch: int, seconds: float =
         return None
 
 
+def _create_subject(config: ConsumerConfig) -> str:
+    filtered = f".{config.filter_subject}" if config.filter_subject else ""
+    return f"$JS.API.CONSUMER.CREATE.{STREAM}.{config.name}{filtered}"
+
+
 def _be_cancelled() -> None:
     """End a task that was cancelled: on a connection closed meanwhile, nats-py reports the closing instead."""
     task = asyncio.current_task()
@@ -84,7 +109,5 @@ def _no_stream(connection: Connection) -> NotSetUp:
     )
 
 
-def _silent(connection: Connection, what: str) -> NotConnected | NotPermitted:
-    if "permissions violation" in connection.complaint.lower():
-        return NotPermitted(f"{what}: {connection.complaint}")
+def _silent(connection: Connection, what: str) -> NotConnected:
     return NotConnected(f"{what}: the bus at {connection.access.place} does not answer")

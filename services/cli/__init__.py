@@ -2,36 +2,50 @@
 
     desk        global options, and what every command needs: the connection, the language, the output
     running     from a request or a question to printed result and exit code
-    texts       words and sentences in German and English
-    views       how accounts, domains, mailboxes and outcomes look; views_dns: looks at the DNS
-    terminal    tables, money, sizes, passwords
-    bills       how invoices look
-    accounts, invoices, domains, watching, mailboxes, forwarding, groups, requests, events, stack, dns, demodns
-                the commands; dns alone looks for itself, by dnscheck's own eyes, and needs no bus
+    texts       sentences in German and English; words: headings and labels; texts_bulk, texts_domains, texts_leaving,
+                texts_mailboxes, texts_quotes: some of both
+    views       how accounts, domains, mailboxes and outcomes look; views_dns, views_bulk, views_holds,
+                views_mailboxes: looks at the DNS, bulks, what waits, what was added to mailboxes
+    dryruns     how the answer to a dry run looks
+    terminal    tables, money, sizes, passwords; progress: bars and lines
+    bills       how invoices look; chains: how messages look that something rests on
+    leaving     what is given up: domain remove and keep, account close, reopen, suspend and reactivate
+    GROUPS      the commands; dns alone looks for itself, by dnscheck's own eyes, and needs no bus
 
 Everything slow (contracts, NATS, rich) is imported inside the commands, so that help and completion stay quick.
 """
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from services.cli import (
     accounts,
+    backups,
+    bulk,
+    bus,
+    care,
+    db,
     demodns,
     dns,
     domains,
     events,
+    explain,
+    features,
     forwarding,
     groups,
+    holds,
     invoices,
+    leaving,
     mailboxes,
+    plans,
     requests,
     stack,
 )
-from services.cli.desk import Desk, hoist
+from services.cli.desk import DEFAULT_STACK, Desk, hoist
 
 HELP = """Provision business mail: accounts, domains proven by DNS, mailboxes.
 
@@ -42,7 +56,7 @@ Exit codes:
   0  done
   1  unexpected error, or a question answered with no
   2  wrong usage
-  3  refused, not found, not yet proven or not right (domain validate, domain mx, dns check)
+  3  refused (or a dry run would be), not found, not yet proven or not right (domain validate, domain mx, dns check)
   4  no answer in time; the request may still be carried out
   5  the bus is not running, not reachable, not set up, or refuses the credentials
 """
@@ -53,7 +67,30 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (accounts, invoices, domains, mailboxes, forwarding, groups, dns, requests, events, stack, demodns):
+GROUPS = (
+    accounts,
+    invoices,
+    domains,
+    mailboxes,
+    features,
+    backups,
+    care,
+    bulk,
+    forwarding,
+    groups,
+    holds,
+    dns,
+    requests,
+    plans,
+    explain,
+    events,
+    bus,
+    db,
+    stack,
+    demodns,
+    leaving,
+)
+for group in GROUPS:
     group.register(app)
 
 
@@ -65,10 +102,15 @@ def options(
     ] = None,
     nats: Annotated[
         str | None,
-        typer.Option(
-            "--nats", envvar="POSTKONTOR_NATS_URL", help="The bus; by default the stack running in .postkontor."
-        ),
+        typer.Option("--nats", envvar="POSTKONTOR_NATS_URL", help="The bus; by default the embedded stack's."),
     ] = None,
+    seed: Annotated[
+        Path | None,
+        typer.Option("--seed", envvar="POSTKONTOR_NATS_SEED", help="Our key on the bus: a file with an nkey seed."),
+    ] = None,
+    stack_directory: Annotated[
+        Path, typer.Option("--stack", envvar="POSTKONTOR_STACK", help="Where the embedded stack runs.")
+    ] = DEFAULT_STACK,
     output: Annotated[
         Literal["table", "json"], typer.Option("--output", "-o", help="For people or programs.")
     ] = "table",
@@ -87,17 +129,28 @@ def options(
     channel: Annotated[
         Literal["bus", "api", "console"], typer.Option("--channel", help="On whose behalf the request is made.")
     ] = "api",
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Change nothing: show what would happen, what it costs and what is missing."),
+    ] = False,
+    quote: Annotated[
+        str | None, typer.Option("--quote", help="Commit at the price that a dry run has quoted under this id.")
+    ] = None,
 ) -> None:
     """Keep the global options for the command that follows."""
     ctx.obj = Desk(
         account=account,
         nats=nats,
+        seed=seed,
+        stack=stack_directory,
         output=output,
         given_language=lang,
         timeout=timeout,
         wait=not no_wait,
         given_request_id=request_id,
         channel=channel,
+        dry_run=dry_run,
+        given_quote_id=quote,
     )
 
 

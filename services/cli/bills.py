@@ -1,9 +1,10 @@
 """How invoices, runs and explanations look in a terminal."""
 
 from contracts.invoicing_v1 import Invoice, InvoiceLine, InvoicesAnswer, LineFact, RunCounts
+from services.cli import chains
 from services.cli.desk import Desk
 from services.cli.running import print_all
-from services.cli.terminal import local_time, money, sheet, table
+from services.cli.terminal import money, sheet, table
 
 
 def show_counts(desk: Desk, counts: RunCounts) -> None:
@@ -68,8 +69,7 @@ def show_explanation(desk: Desk, line: InvoiceLine, facts: list[LineFact]) -> No
     )
     lines = [("price", money(line.month_price_cents, desk.language)), ("catalogue", line.catalogue)]
     desk.console.print(sheet(desk, [*lines, ("listed_as", line.catalogue_line)]))
-    rows = [(local_time(fact.at), fact.thing, desk.text(fact.text), fact.subject, fact.message_id) for fact in facts]
-    desk.console.print(table(desk, ("time", "resource", "text", "message", "id"), rows))
+    chains.show(desk, chains.of_facts(desk, facts))
 
 
 def _line(desk: Desk, line: InvoiceLine) -> tuple[object, ...]:

@@ -7,13 +7,12 @@ import asyncio
 import json
 import os
 from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import typer
 
-from services.cli.desk import STACK_FILE, Desk, desk_of
+from services.cli.desk import Desk, desk_of
 from services.cli.running import a_label, run
 
 demo_dns_app = typer.Typer(help="The demo DNS of `postkontor dev`: play the registrar.", no_args_is_help=True)
@@ -130,9 +129,7 @@ async def _wanted_record(desk: Desk, domain: str) -> tuple[str, str]:
 
 
 def _servers(desk: Desk) -> DemoServers:
-    found = dict(os.environ)
-    with suppress(OSError, ValueError, KeyError):
-        found |= json.loads(STACK_FILE.read_text())["environment"]
+    found = os.environ | desk.stack_environment
     try:
         zones, port = found["POSTKONTOR_DNS_UPDATE"].rsplit(":", 1)
         return DemoServers(found["POSTKONTOR_DNS_REGISTRY"].rsplit(":", 1)[0], zones, int(port))

@@ -11,7 +11,8 @@ from uuid import UUID
 
 import typer
 
-from services.cli.texts import SENTENCES, WORDS
+from services.cli.texts import SENTENCES
+from services.cli.words import WORDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
 
 UNFOLDED = 10_000
 CONNECT_SECONDS = 2.0
-STACK_FILE = Path(".postkontor") / "stack.json"
-WITH_VALUE = ("--account", "-a", "--nats", "--output", "-o", "--lang", "--timeout", "--request-id", "--channel")
-WITHOUT_VALUE = ("--no-wait",)
+DEFAULT_STACK = Path(".postkontor")
+WITH_VALUE = (
+    "--account", "-a", "--nats", "--seed", "--stack", "--output", "-o", "--lang", "--timeout", "--request-id",
+    "--channel", "--quote",
+)  # fmt: skip
+WITHOUT_VALUE = ("--no-wait", "--dry-run")
 
 Language = Literal["de", "en"]
 
@@ -52,12 +56,16 @@ class Desk:
 
     account: str | None
     nats: str | None
+    seed: Path | None
+    stack: Path
     output: Literal["table", "json"]
     given_language: Language | None
     timeout: float
     wait: bool
     given_request_id: str | None
     channel: Literal["bus", "api", "console"]
+    dry_run: bool = False
+    given_quote_id: str | None = None
 
     @property
     def json(self) -> bool:
@@ -73,14 +81,29 @@ class Desk:
         return "de" if locale.lower().startswith("de") else "en"
 
     @cached_property
-    def nats_url(self) -> str:
-        """Return the address of the bus: as given, else that of the stack that runs in this directory."""
-        if self.nats:
-            return self.nats
+    def stack_environment(self) -> dict[str, str]:
+        """Return what the running stack has left for programs; empty when none runs."""
         try:
-            return address_in(json.loads(STACK_FILE.read_text()))
-        except (OSError, ValueError, KeyError):
-            self.fail(5, "NotConnected", self.sentence("no_address"), self.sentence("no_address_hint"))
+            found: object = json.loads((self.stack / "stack.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        environment = found.get("environment") if isinstance(found, dict) else None
+        return environment if isinstance(environment, dict) else {}
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """Return how to reach the bus: as given, else by the stack that runs in this directory."""
+        told = dict(os.environ) if self.nats else self.stack_environment
+        if not (self.nats or told.get("POSTKONTOR_NATS_URL")):
+            what = self.sentence("no_address", directory=self.stack)
+            self.fail(5, "NotConnected", what, self.sentence("no_address_hint"))
+        given = {"POSTKONTOR_NATS_URL": self.nats, "POSTKONTOR_NATS_SEED": str(self.seed) if self.seed else None}
+        return told | {name: value for name, value in given.items() if value}
+
+    @property
+    def nats_url(self) -> str:
+        """Return the address of the bus."""
+        return self.environment["POSTKONTOR_NATS_URL"]
 
     @cached_property
     def request_id(self) -> UUID:
@@ -90,6 +113,11 @@ class Desk:
         if self.given_request_id is None:
             return uuid7()
         return self.uuid(self.given_request_id)
+
+    @cached_property
+    def quote_id(self) -> UUID | None:
+        """Return the quote to commit with, if one is given."""
+        return None if self.given_quote_id is None else self.uuid(self.given_quote_id)
 
     @cached_property
     def console(self) -> "Console":
@@ -114,13 +142,16 @@ class Desk:
 
         if account_needed and self.account is None:
             self.fail(2, "usage", self.sentence("no_account"), self.sentence("no_account_hint"))
-        return Postkontor.connect(
-            self.nats_url,
-            account=self.account,
-            source="postkontor-cli",
-            channel=self.channel,
-            connect_timeout=CONNECT_SECONDS,
-        )
+        try:
+            return Postkontor.from_environment(
+                self.environment,
+                account=self.account,
+                source="postkontor-cli",
+                channel=self.channel,
+                connect_timeout=CONNECT_SECONDS,
+            )
+        except OSError as error:
+            self.fail(5, "NotPermitted", self.sentence("NotPermitted", detail=error), self.sentence("bad_key_hint"))
 
     def uuid(self, text: str) -> UUID:
         """Read a request id, or end with wrong usage."""
@@ -157,15 +188,6 @@ class Desk:
         else:
             sys.stderr.write(f"postkontor: {what}\n" + (f"{hint}\n" if hint else ""))
         raise typer.Exit(code)
-
-
-def address_in(endpoints: dict[str, object]) -> str:
-    """Find the bus's address in what the embedded stack has left of its endpoints."""
-    environment = endpoints.get("environment")
-    found = endpoints.get("nats_url") or (isinstance(environment, dict) and environment["POSTKONTOR_NATS_URL"])
-    if not isinstance(found, str):
-        raise KeyError("nats_url")
-    return found
 
 
 def desk_of(ctx: typer.Context) -> Desk:

@@ -1,14 +1,12 @@
 """`postkontor dns`: a domain's DNS as the worker sees it, looked at from here, without a stack."""
 
 import asyncio
-import json
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.desk import STACK_FILE, Desk, desk_of
+from services.cli.desk import Desk, desk_of
 from services.cli.running import REFUSED, USAGE, a_label
 
 if TYPE_CHECKING:
@@ -87,8 +85,5 @@ def _settings(desk: Desk) -> "DnscheckSettings":
 
 def _demo_settings(desk: Desk) -> dict[str, str]:
     """Return where the running stack's workers ask."""
-    found: dict[str, str] = {}
-    with suppress(OSError, ValueError, KeyError):
-        found = json.loads(STACK_FILE.read_text())["environment"]
-    asking = {name: value for name, value in found.items() if name.startswith("POSTKONTOR_DNS_")}
+    asking = {name: value for name, value in desk.stack_environment.items() if name.startswith("POSTKONTOR_DNS_")}
     return asking or desk.fail(USAGE, "usage", desk.sentence("no_demo_dns"), desk.sentence("demo_dns_hint"))

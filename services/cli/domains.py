@@ -20,6 +20,9 @@ Hash = Annotated[
     str | None, typer.Option("--password-hash", help="A finished {ARGON2ID}, {BLF-CRYPT} or {SHA512-CRYPT}.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+WithMailboxes = Annotated[
+    bool, typer.Option("--with-mailboxes", help="Given up, the domain takes what stands under it along, after a grace.")
+]
 Wait = Annotated[
     bool, typer.Option("--wait", help="Watch the DNS checks until the domain is proven, however long that takes.")
 ]
@@ -149,20 +152,12 @@ def features(
     )
 
 
-@domain_app.command("remove")
-def remove(ctx: typer.Context, name: Name, yes: Yes = False) -> None:
-    """Give a domain up; refused while it has mailboxes."""
-    from contracts.domain_v1 import RemoveDomain
-
-    confirm(desk_of(ctx), name, yes=yes)
-    order(ctx, lambda: RemoveDomain(domain=name))
-
-
 @domain_app.command("transfer")
 def transfer(
     ctx: typer.Context,
     name: Name,
     consent: Annotated[bool, typer.Option("--consent/--object", help="Give the domain up for it, or object to it.")],
+    with_mailboxes: WithMailboxes = False,
     yes: Yes = False,
 ) -> None:
     """Answer another account that has proven a domain of yours."""
@@ -170,7 +165,7 @@ def transfer(
 
     if consent:
         confirm(desk_of(ctx), name, yes=yes, question="really_give_up")
-    order(ctx, lambda: AnswerTransfer(domain=name, consent=consent))
+    order(ctx, lambda: AnswerTransfer(domain=name, consent=consent, with_mailboxes=with_mailboxes))
 
 
 @domain_app.command("decide-transfer")
@@ -181,6 +176,7 @@ def decide_transfer(
     claimant: Annotated[
         str | None, typer.Option("--claimant", help="The claimant's account; needed where there are several.")
     ] = None,
+    with_mailboxes: WithMailboxes = False,
     yes: Yes = False,
 ) -> None:
     """Decide a transfer (operator). The account is the holder's."""
@@ -188,7 +184,7 @@ def decide_transfer(
 
     if to == "claimant":
         confirm(desk_of(ctx), name, yes=yes, question="really_hand_over")
-    order(ctx, lambda: DecideTransfer(domain=name, to=to, claimant=claimant))
+    order(ctx, lambda: DecideTransfer(domain=name, to=to, claimant=claimant, with_mailboxes=with_mailboxes))
 
 
 def _show_summary(ctx: typer.Context, name: str) -> None:

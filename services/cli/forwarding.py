@@ -6,6 +6,7 @@ import typer
 
 from services.cli.desk import desk_of
 from services.cli.domains import domain_app
+from services.cli.holds import Hold, Wait, when
 from services.cli.running import USAGE, order, pages, print_all
 from services.cli.terminal import confirm
 
@@ -24,11 +25,14 @@ def set_targets(
     ctx: typer.Context,
     address: Address,
     targets: Annotated[list[str], typer.Argument(help="Forward to these and to no others.")],
+    hold: Hold = False,
+    wait: Wait = False,
 ) -> None:
     """Forward an address that has no mailbox."""
     from contracts.forwarding_v1 import SetForwardOnly
 
-    order(ctx, lambda: SetForwardOnly(address=address, targets=tuple(targets)))
+    given = tuple(targets)
+    order(ctx, lambda: SetForwardOnly(address=address, targets=given, when_unverified=when(hold)), to_the_end=wait)
 
 
 @forwarding_app.command("list")
@@ -61,6 +65,8 @@ def catch_all(
     name: Annotated[str | None, typer.Argument(help="The domain; without it, those that have one are listed.")] = None,
     mailbox: Annotated[str | None, typer.Argument(help="The mailbox that gets the mail.")] = None,
     none: Annotated[bool, typer.Option("--none", help="End the domain's catch-all.")] = False,
+    hold: Hold = False,
+    wait: Wait = False,
 ) -> None:
     """Let a mailbox get mail for addresses nobody has."""
     from contracts.forwarding_v1 import AskCatchAlls, RemoveCatchAll, SetCatchAll
@@ -78,4 +84,4 @@ def catch_all(
     elif mailbox is None:
         order(ctx, lambda: RemoveCatchAll(domain=name))
     else:
-        order(ctx, lambda: SetCatchAll(domain=name, mailbox=mailbox))
+        order(ctx, lambda: SetCatchAll(domain=name, mailbox=mailbox, when_unverified=when(hold)), to_the_end=wait)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from services.cli.desk import Desk, desk_of
+from services.cli.holds import Hold, Wait, when
 from services.cli.running import USAGE, inquire, not_found, order, pages, print_all
 from services.cli.terminal import confirm, typed_password
 
@@ -43,16 +44,26 @@ def create(
     plan: Annotated[str, typer.Option("--plan", help="The plan's code, see `plan list`.")],
     password_stdin: Stdin = False,
     password_hash: Hash = None,
+    hold: Hold = False,
+    wait: Wait = False,
 ) -> None:
     """Make a mailbox under an active domain. The password is prompted for and leaves this machine only as a hash."""
     from contracts.mailbox_v1 import CreateMailbox
 
-    hashed = typed_password(desk_of(ctx), from_stdin=password_stdin, given_hash=password_hash)
+    desk, hashed = desk_of(ctx), password_hash
+    if password_stdin or not desk.dry_run:
+        hashed = typed_password(desk, from_stdin=password_stdin, given_hash=password_hash)
     order(
         ctx,
         lambda: CreateMailbox(
-            address=address, first_name=first_name, last_name=last_name, plan=plan, password_hash=hashed
+            address=address,
+            first_name=first_name,
+            last_name=last_name,
+            plan=plan,
+            password_hash=hashed,
+            when_unverified=when(hold),
         ),
+        to_the_end=wait,
     )
 
 
@@ -89,7 +100,7 @@ def list_mailboxes(
 
 @mailbox_app.command("rename")
 def rename(ctx: typer.Context, address: Address, first_name: FirstName, last_name: LastName) -> None:
-    """Change the name of the mailbox's person; the address stays."""
+    """Change the person's name; the address stays."""
     from contracts.mailbox_v1 import RenamePerson
 
     order(ctx, lambda: RenamePerson(address=address, first_name=first_name, last_name=last_name))
@@ -115,11 +126,12 @@ def change_plan(
 
 
 @alias_app.command("add")
-def add_aliases(ctx: typer.Context, address: Address, aliases: Aliases) -> None:
+def add_aliases(ctx: typer.Context, address: Address, aliases: Aliases, hold: Hold = False, wait: Wait = False) -> None:
     """Give the mailbox more addresses."""
     from contracts.mailbox_v1 import AddAliases
 
-    order(ctx, lambda: AddAliases(address=address, aliases=tuple(aliases)))
+    given = tuple(aliases)
+    order(ctx, lambda: AddAliases(address=address, aliases=given, when_unverified=when(hold)), to_the_end=wait)
 
 
 @alias_app.command("remove")
@@ -216,7 +228,7 @@ def delete(
 
 @mailbox_app.command("undelete")
 def undelete(ctx: typer.Context, address: Address) -> None:
-    """Have a mailbox back that is to be deleted, as it was before."""
+    """Have a mailbox back that is to be deleted."""
     from contracts.mailbox_v1 import UndeleteMailbox
 
     order(ctx, lambda: UndeleteMailbox(address=address))

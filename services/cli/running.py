@@ -62,28 +62,46 @@ def run(desk: Desk, work: Callable[[], Awaitable[T]], ctx: typer.Context | None 
         _unexpected(desk, error)
 
 
-def order(ctx: typer.Context, make: "Callable[[], Request]", *, account: str | None = None) -> "Outcome | None":
-    """Send a request and print its outcome; exit with 3 when it is refused. None when its end is not waited for.
+def order(
+    ctx: typer.Context, make: "Callable[[], Request]", *, account: str | None = None, to_the_end: bool = False
+) -> "Outcome | None":
+    """Send a request and print its outcome; exit with 3 when it is refused.
 
-    `make` builds the request late, so that a wrong value is reported like every other error.
+    None when its end is not waited for, or nothing was to be changed by it: then nothing follows from it either.
+    `make` builds the request late, so that a wrong value is reported like every other error. That a request is accepted
+    and waits for something is enough, unless it is waited for `to_the_end`.
     """
     desk = desk_of(ctx)
+    if to_the_end and not desk.wait:
+        desk.fail(USAGE, "usage", desk.sentence("wait_choice"))
 
     async def send() -> "Outcome | None":
         request = make()
         async with desk.office(account_needed=account is None) as office:
-            return await _send(desk, office, request, account)
+            return await _send(desk, office, request, account, to_the_end=to_the_end)
 
     outcome = run(desk, send, ctx)
     if outcome is not None:
         conclude(desk, outcome)
-    return outcome
+    return None if desk.dry_run else outcome
 
 
-async def _send(desk: Desk, office: "Postkontor", request: "Request", account: str | None) -> "Outcome | None":
+async def _send(
+    desk: Desk, office: "Postkontor", request: "Request", account: str | None, *, to_the_end: bool
+) -> "Outcome | None":
+    quote_id, dry_run = desk.quote_id, desk.dry_run
     if desk.wait:
-        return await office.request(request, request_id=desk.request_id, account=account, timeout=desk.timeout)
-    request_id = await office.publish(request, request_id=desk.request_id, account=account, timeout=desk.timeout)
+        if dry_run:
+            return await office.quote(
+                request, request_id=desk.request_id, account=account, timeout=desk.timeout, quote_id=quote_id
+            )
+        return await office.request(
+            request, request_id=desk.request_id, account=account, timeout=desk.timeout, quote_id=quote_id,
+            to_the_end=to_the_end,
+        )  # fmt: skip
+    request_id = await office.publish(
+        request, request_id=desk.request_id, account=account, timeout=desk.timeout, quote_id=quote_id, dryrun=dry_run
+    )
     if desk.json:
         desk.print_json(json.dumps({"request_id": str(request_id)}))
     else:
@@ -94,8 +112,11 @@ async def _send(desk: Desk, office: "Postkontor", request: "Request", account: s
 
 def conclude(desk: Desk, outcome: "Outcome") -> None:
     """Print how a request ended, and exit with 3 when it was refused, wholly or for one of its targets."""
-    from services.cli import views
+    from services.cli import dryruns, views
 
+    if desk.dry_run and outcome.fact is not None:
+        dryruns.conclude(desk, outcome)
+        return
     if outcome.refusal is not None:
         print_refusal(desk, outcome.refusal, request_id=str(outcome.request_id))
         raise typer.Exit(REFUSED)
@@ -110,6 +131,9 @@ def conclude(desk: Desk, outcome: "Outcome") -> None:
 
 
 def _tell_done(desk: Desk, outcome: "Outcome") -> None:
+    if outcome.accepted:
+        desk.note(desk.sentence("accepted", request_id=outcome.request_id))
+        return
     desk.note(desk.sentence("done", milliseconds=outcome.elapsed * 1000, request_id=outcome.request_id))
     if outcome.fact is None:
         desk.note(desk.sentence("done_without_event"))
@@ -122,6 +146,10 @@ def print_refusal(desk: Desk, refusal: "Refusal", *, request_id: str | None = No
         return
     for finding in refusal.findings:
         desk.note(f"{desk.sentence('refused')} ({finding.code}): {desk.text(finding.text)}")
+    if refusal.remedy is not None:
+        from services.cli import plans
+
+        plans.show_remedy(desk, refusal.remedy)
 
 
 def inquire(ctx: typer.Context, make: "Callable[[], BaseModel]") -> Any:
@@ -165,6 +193,25 @@ def pages(ctx: typer.Context, make: "Callable[[str], BaseModel]", field: str) ->
                 entries += getattr(page, field)
                 after = page.next
         return entries
+
+    return run(desk, ask, ctx)
+
+
+def inquire_before(ctx: typer.Context, make: "Callable[[int | None], BaseModel]", field: str) -> list[Any]:
+    """Ask page after page backwards and return all entries; `make` gets the last number seen."""
+    desk = desk_of(ctx)
+
+    async def ask() -> list[Any]:
+        entries: list[Any] = []
+        before: int | None = None
+        async with desk.office() as office:
+            while True:
+                question: Any = make(before)
+                page: Any = await office.ask(question, timeout=min(desk.timeout, 5.0))
+                entries += getattr(page, field)
+                before = page.next
+                if before is None:
+                    return entries
 
     return run(desk, ask, ctx)
 

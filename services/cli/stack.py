@@ -1,4 +1,4 @@
-"""`postkontor dev`, `demo` and `bus apply`: the embedded stack, and the bus's streams."""
+"""`postkontor dev` and `demo`: the embedded stack."""
 
 import asyncio
 import json
@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.desk import Desk, desk_of
+from services.cli.desk import DEFAULT_STACK, Desk, desk_of
 from services.cli.running import UNEXPECTED, run
 from services.cli.terminal import command
 
 if TYPE_CHECKING:
     from deploy.devstack.stack import Stack
 
-bus_app = typer.Typer(help="The bus: streams and consumers.", no_args_is_help=True)
-
-DEFAULT_DIRECTORY = Path(".postkontor")
 NEXT_STEPS = (
     'account open nordwind --package silver --company "Nordwind Segel" --email post@nordwind.example',
     "domain add nordwind-segel.de -a nordwind",
@@ -34,17 +31,17 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("dev")(dev)
     app.command("demo")(play_demo)
-    app.add_typer(bus_app, name="bus")
 
 
 def dev(
     ctx: typer.Context,
-    directory: Annotated[Path, typer.Option("--directory", help="Where servers keep their data.")] = DEFAULT_DIRECTORY,
+    directory: Annotated[Path, typer.Option("--directory", help="Where servers keep their data.")] = DEFAULT_STACK,
     replicas: Annotated[int, typer.Option("--replicas", min=1, max=9, help="Processes per worker.")] = 1,
 ) -> None:
     """Run everything on this machine until Ctrl-C.
 
-    NATS, PostgreSQL, a demo DNS and the four workers; the data stay in the directory.
+    NATS, PostgreSQL, a demo DNS, the four workers, the writer of invoices' files, and the service that mail servers
+    ask; the data stay in the directory.
     """
     desk = desk_of(ctx)
     run(desk, lambda: _serve(desk, directory, replicas))
@@ -57,33 +54,10 @@ def play_demo() -> None:
     demo.main(command())
 
 
-@bus_app.command("apply")
-def apply(
-    ctx: typer.Context,
-    partitions: Annotated[int, typer.Option("--partitions", min=1, help="Lanes of requests per worker.")] = 4,
-    replicas: Annotated[int, typer.Option("--replicas", min=1, max=5, help="Copies of every stream.")] = 1,
-) -> None:
-    """Make or update streams and consumers. Repeating it changes nothing."""
-    from services.chassis import topology
-
-    desk = desk_of(ctx)
-
-    async def made() -> list[str]:
-        async with desk.office(account_needed=False):
-            pass  # so that a missing bus is reported as everywhere
-        return await topology.apply(desk.nats_url, partitions=partitions, replicas=replicas)
-
-    lines = run(desk, made)
-    if desk.json:
-        desk.print_json(json.dumps(lines))
-    else:
-        desk.console.print("\n".join(lines), markup=False)
-
-
 async def _serve(desk: Desk, directory: Path, replicas: int) -> None:
     from deploy.devstack.stack import Stack
 
-    stack = Stack(directory, replicas=replicas)
+    stack = Stack(directory, replicas=replicas, beside=True)
     desk.note(desk.sentence("stack_starting"))
     try:
         await stack.start()
@@ -107,10 +81,19 @@ def _announce(desk: Desk, stack: "Stack", directory: Path) -> None:
     desk.console.print(desk.sentence("stack_runs", directory=directory.resolve()), markup=False, soft_wrap=True)
     for name, value in shown.items():
         desk.console.print(f"  {name}={value}", markup=False, soft_wrap=True)
+    for sentence in _worth_knowing(stack):
+        desk.console.print(desk.sentence(sentence), markup=False, soft_wrap=True)
     desk.console.print(desk.sentence("stack_next"), markup=False)
-    elsewhere = "" if directory == DEFAULT_DIRECTORY else f" --nats {environment['POSTKONTOR_NATS_URL']}"
+    elsewhere = "" if directory == DEFAULT_STACK else f" --stack {directory}"
     for step in NEXT_STEPS:
         desk.console.print(f"  {command()} {step}{elsewhere}", markup=False, soft_wrap=True)
+
+
+def _worth_knowing(stack: "Stack") -> list[str]:
+    from deploy.devstack.beside import RENDERER, demo_seller
+
+    seller = ["stack_seller"] if demo_seller() else []
+    return seller if any(process.name == RENDERER for process in stack.beside()) else [*seller, "stack_no_renderer"]
 
 
 async def _asked_to_stop() -> None:

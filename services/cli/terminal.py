@@ -22,6 +22,10 @@ NUMBERS = frozenset(
     [
         "alias_forward",
         "aliases",
+        "bulk_done",
+        "bulk_line",
+        "bulk_refused",
+        "bulk_total",
         "cap",
         "cloud",
         "gross",
@@ -29,9 +33,12 @@ NUMBERS = frozenset(
         "invoice_line",
         "mail",
         "mailboxes",
+        "must_go",
         "net",
+        "position",
         "preference",
         "price",
+        "left",
         "quantity",
         "reserved",
         "since_start",
@@ -138,7 +145,7 @@ def _password(desk: Desk, *, from_stdin: bool) -> str:
 
 def confirm(desk: Desk, what: str, *, yes: bool, question: str = "really_delete") -> None:
     """Ask before something is gone; without a terminal it has to be said on the command line."""
-    if yes:
+    if yes or desk.dry_run:
         return
     if not sys.stdin.isatty():
         desk.fail(2, "usage", desk.sentence("confirmation_needed"))

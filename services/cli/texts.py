@@ -1,134 +1,11 @@
 """The command line's own words. Refusals and diagnoses bring their texts with them."""
 
+from services.cli import texts_bulk, texts_domains, texts_leaving, texts_mailboxes, texts_quotes
+
 
 def _both(de: str, en: str) -> dict[str, str]:
     return {"de": de, "en": en}
 
-
-WORDS: dict[str, dict[str, str]] = {
-    "account": _both("Konto", "Account"),
-    "address": _both("Adresse", "Address"),
-    "advice_missing": _both("fehlt", "missing"),
-    "advice_not_applicable": _both("entfällt", "not needed"),
-    "advice_ok": _both("gut", "ok"),
-    "advice_unknown": _both("unbekannt", "unknown"),
-    "advice_weak": _both("schwach", "weak"),
-    "advice_wrong": _both("falsch", "wrong"),
-    "alias_forward": _both("Aliasse + Weiterl.", "Aliases + forwards"),
-    "aliases": _both("Aliasse", "Aliases"),
-    "answer": _both("Antwort", "Answer"),
-    "asked": _both("Gefragt", "Asked"),
-    "blocked": _both("Gesperrte Absender", "Blocked senders"),
-    "by_contract": _both("nach Vertrag", "by contract"),
-    "cap": _both("Grenze", "Cap"),
-    "catch_all": _both("Catch-all-Postfach", "Catch-all mailbox"),
-    "catalogue": _both("Preisliste", "Price list"),
-    "cloud": _both("Cloud-Speicher", "Cloud"),
-    "code": _both("Code", "Code"),
-    "company": _both("Firma", "Company"),
-    "created": _both("Angelegt", "Created"),
-    "deletes": _both("Wird gelöscht", "Will be deleted"),
-    "dnssec": _both("DNSSEC", "DNSSEC"),
-    "credit_note": _both("Rechnungskorrektur", "Credit note"),
-    "domain": _both("Domain", "Domain"),
-    "due": _both("Fällig", "Due"),
-    "email": _both("E-Mail", "E-mail"),
-    "expected": _both("Erwartet", "Expected"),
-    "fate": _both("Ergebnis", "Fate"),
-    "features": _both("Funktionen", "Features"),
-    "forwardings": _both("Weiterleitungen", "Forwardings"),
-    "fqdn": _both("Vollständiger Name", "Full name"),
-    "gross": _both("Brutto", "Gross"),
-    "group": _both("Gruppe", "Group"),
-    "groups": _both("Gruppen", "Groups"),
-    "groupware": _both("Groupware", "Groupware"),
-    "host": _both("Host", "Host"),
-    "id": _both("Nummer", "Id"),
-    "invoice": _both("Rechnung", "Invoice"),
-    "invoice_line": _both("Zeile", "Line"),
-    "invoiced": _both("Berechnet", "Invoiced"),
-    "issued": _both("Ausgestellt", "Issued"),
-    "keep_copy": _both("Kopie im Postfach", "Copy in the inbox"),
-    "kind": _both("Art", "Kind"),
-    "language": _both("Sprache", "Language"),
-    "line": _both("Zeile für die Zone", "Line for the zone"),
-    "lines": _both("Zeilen für die Zone", "Lines for the zone"),
-    "listed_as": _both("Preis steht unter", "Listed as"),
-    "mail": _both("Mail-Speicher", "Mail"),
-    "mail_records": _both("Weitere Einträge für E-Mail", "Other records for mail"),
-    "mailbox": _both("Postfach", "Mailbox"),
-    "mailboxes": _both("Postfächer", "Mailboxes"),
-    "members": _both("Mitglieder", "Members"),
-    "message": _both("Nachricht", "Message"),
-    "month": _both("Monat, netto", "A month, net"),
-    "mx": _both("MX", "MX"),
-    "name": _both("Name", "Name"),
-    "net": _both("Netto", "Net"),
-    "next_look": _both("Nächste Prüfung", "Next check"),
-    "next_step": _both("Nächster Schritt", "Next step"),
-    "no": _both("nein", "no"),
-    "none": _both("–", "–"),
-    "one_click": _both("Mit einem Klick", "One-click setup"),
-    "nothing_due": _both("Nichts zu zahlen", "Nothing due"),
-    "number": _both("Nummer", "Number"),
-    "opened": _both("Eröffnet", "Opened"),
-    "origin": _both("Herkunft", "Origin"),
-    "package": _both("Paket", "Package"),
-    "parked": _both("Zurückgestellt", "Parked"),
-    "password": _both("Passwort", "Password"),
-    "payment_email": _both("E-Mail für Rechnungen", "Payment e-mail"),
-    "period": _both("Zeitraum", "Period"),
-    "person": _both("Person", "Person"),
-    "phone": _both("Telefon", "Phone"),
-    "plan": _both("Tarif", "Plan"),
-    "preference": _both("Vorrang", "Preference"),
-    "price": _both("Preis", "Price"),
-    "proof": _both("Nachweis", "Proof"),
-    "provider": _both("DNS-Anbieter", "DNS provider"),
-    "quantity": _both("Anzahl", "Quantity"),
-    "refers_to": _both("Zur Rechnung", "Refers to"),
-    "reserved": _both("Reserviert", "Reserved"),
-    "resource": _both("Was", "What"),
-    "room": _both("Noch frei", "Room left"),
-    "seen": _both("Gesehen", "Seen"),
-    "server": _both("Server", "Server"),
-    "service": _both("Leistung", "Service"),
-    "since_start": _both("Seit Beginn", "Since start"),
-    "state": _both("Stand", "State"),
-    "step_time": _both("Dauer", "Took"),
-    "street": _both("Anschrift", "Address"),
-    "support": _both("Support", "Support"),
-    "target": _both("Ziel", "Target"),
-    "tax": _both("USt.", "VAT"),
-    "text": _both("Was", "What"),
-    "time": _both("Zeit", "Time"),
-    "to_set": _both("Zu setzen (Zeilen für die Zone)", "To set (lines for the zone)"),
-    "topic": _both("Thema", "Topic"),
-    "topic_autoconfig": _both("Autoconfig", "Autoconfig"),
-    "topic_autodiscover": _both("Autodiscover", "Autodiscover"),
-    "topic_caa": _both("CAA", "CAA"),
-    "topic_dane": _both("DANE", "DANE"),
-    "topic_dkim": _both("DKIM", "DKIM"),
-    "topic_dmarc": _both("DMARC", "DMARC"),
-    "topic_mta_sts": _both("MTA-STS", "MTA-STS"),
-    "topic_name_servers": _both("Nameserver", "Name servers"),
-    "topic_spf": _both("SPF", "SPF"),
-    "topic_srv": _both("SRV", "SRV"),
-    "topic_tls_rpt": _both("TLS-RPT", "TLS-RPT"),
-    "total": _both("Summe", "Total"),
-    "type": _both("Typ", "Type"),
-    "transfer": _both("Übergang", "Transfer"),
-    "ttl": _both("TTL (Sekunden)", "TTL (seconds)"),
-    "unlimited": _both("unbegrenzt", "unlimited"),
-    "used": _both("Genutzt", "Used"),
-    "value": _both("Wert", "Value"),
-    "vat_id": _both("USt-IdNr.", "VAT id"),
-    "verified": _both("Bestätigt", "Verified"),
-    "what_to_do": _both("Was zu tun ist", "What to do"),
-    "worker": _both("Dienst", "Worker"),
-    "yes": _both("ja", "yes"),
-    "zone": _both("Zone", "Zone"),
-}
 
 SENTENCES: dict[str, dict[str, str]] = {
     # usage
@@ -137,8 +14,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "Nennen Sie es mit --account oder in POSTKONTOR_ACCOUNT.", "Name it with --account or in POSTKONTOR_ACCOUNT."
     ),
     "no_address": _both(
-        "Die Adresse des Busses fehlt, und in .postkontor läuft kein Stack.",
-        "The address of the bus is missing, and no stack runs in .postkontor.",
+        "Die Adresse des Busses fehlt, und in {directory} läuft kein Stack.",
+        "The address of the bus is missing, and no stack runs in {directory}.",
     ),
     "no_address_hint": _both(
         "Nennen Sie sie mit --nats oder in POSTKONTOR_NATS_URL, oder starten Sie einen Stack mit `postkontor dev`.",
@@ -198,6 +75,12 @@ SENTENCES: dict[str, dict[str, str]] = {
         "Give --set, --none or, for mailboxes, --inherit; one of them only.",
     ),
     "forward_choice": _both("Nennen Sie Ziele oder --none.", "Give targets or --none."),
+    "really_send": _both("{what} Aufträge wirklich senden?", "Really send {what} requests?"),
+    "done_short": _both("erledigt", "done"),
+    "no_json": _both("Das ist kein JSON.", "That is no JSON."),
+    "no_such_request": _both(
+        "Nr. {number}: Den Auftrag {type} gibt es nicht.", "No. {number}: there is no request {type}."
+    ),
     "confirmation_needed": _both("Ohne Terminal braucht das --yes.", "Without a terminal this needs --yes."),
     # trouble
     "NotConnected": _both("Der Bus ist nicht erreichbar: {detail}", "The bus is not reachable: {detail}"),
@@ -208,6 +91,19 @@ SENTENCES: dict[str, dict[str, str]] = {
     "NotSetUp": _both("Der Bus ist nicht eingerichtet: {detail}", "The bus is not set up: {detail}"),
     "NotSetUp_hint": _both("", ""),
     "NotPermitted": _both("Der Bus erlaubt es nicht: {detail}", "The bus does not permit it: {detail}"),
+    "bus_revoked": _both("{identity} hat keinen Zugang mehr.", "{identity} has no access any more."),
+    "bus_unknown": _both(
+        "In {directory} gibt es keine Identität {identity}; bekannt sind: {known}",
+        "There is no identity {identity} in {directory}; known are: {known}",
+    ),
+    "bus_render_next": _both(
+        "Geben Sie den Servern, was `postkontor bus render` zeigt, und laden Sie ihre Konfiguration neu.",
+        "Give the servers what `postkontor bus render` prints, and have them reload their configuration.",
+    ),
+    "bad_key_hint": _both(
+        "POSTKONTOR_NATS_SEED (--seed) und POSTKONTOR_NATS_CA nennen Dateien, die Sie lesen dürfen.",
+        "POSTKONTOR_NATS_SEED (--seed) and POSTKONTOR_NATS_CA name files that you may read.",
+    ),
     "NotPermitted_hint": _both("Prüfen Sie Zugangsdaten und Konto.", "Check the credentials and the account."),
     "NoAnswer": _both("Kein Ergebnis in der Zeit: {detail}", "No outcome in time: {detail}"),
     "NoAnswer_hint": _both(
@@ -230,6 +126,15 @@ SENTENCES: dict[str, dict[str, str]] = {
     "StackProblem_hint": _both("Die Protokolle liegen in {directory}/logs.", "The logs are in {directory}/logs."),
     # results
     "refused": _both("Abgelehnt", "Refused"),
+    "accepted": _both(
+        "Angenommen, noch nicht ausgeführt. Auftrag {request_id}", "Accepted, not carried out yet. Request {request_id}"
+    ),
+    "parked_next": _both(
+        "Was wartet, zeigt: postkontor hold list -a {account}\n"
+        "Zurückziehen: postkontor hold cancel {request_id} -a {account}",
+        "What waits: postkontor hold list -a {account}\nTake it back: postkontor hold cancel {request_id} -a {account}",
+    ),
+    "waits_in_line": _both("frühere Aufträge", "earlier requests"),
     "done": _both(
         "Erledigt ({milliseconds:.0f} ms, Auftrag {request_id})", "Done ({milliseconds:.0f} ms, request {request_id})"
     ),
@@ -270,64 +175,36 @@ SENTENCES: dict[str, dict[str, str]] = {
     ),
     "month_parked": _both("{period} wartet: {reason}", "{period} waits: {reason}"),
     "more_invoices": _both("Es gibt ältere; --limit zeigt mehr.", "There are older ones; --limit shows more."),
-    # domains
-    "set_record": _both("Setzen Sie diesen Eintrag im DNS:", "Set this record in the DNS:"),
-    "watching": _both(
-        "Warte auf die Bestätigung; Strg-C beendet nur das Zusehen. Sofort prüfen, aus einem anderen Terminal:\n"
-        "postkontor domain validate {domain} -a {account}",
-        "Waiting for the proof; Ctrl-C ends only the watching. To check at once, from another terminal:\n"
-        "postkontor domain validate {domain} -a {account}",
+    # explanations
+    "after_number": _both("nach {number}", "after {number}"),
+    "chain_cut": _both("Es gibt mehr Nachrichten, als hier stehen.", "There are more messages than are shown here."),
+    "chain_of": _both("Nachrichten der Anfrage {request_id}", "Messages of the request {request_id}"),
+    "chain_of_wake_up": _both("Nachrichten, die ein Weckruf nach Zeitplan auslöste", "Messages of a scheduled wake-up"),
+    "findings": _both("Gründe der Ablehnung:", "Reasons of the refusal:"),
+    "heard_by": _both("gehört von {names}", "heard by {names}"),
+    "invoice_lines_too": _both(
+        "Rechnungszeilen erklärt `postkontor invoice explain NUMMER ZEILE`.",
+        "`postkontor invoice explain NUMBER LINE` explains lines of invoices.",
     ),
-    "resume": _both(
-        "Es wird weiter geprüft. Wieder zusehen: postkontor domain show {domain} --wait -a {account}",
-        "Checking goes on. Watch again: postkontor domain show {domain} --wait -a {account}",
+    "latest_facts": _both("Zuletzt geschah, Neuestes zuerst:", "What happened last, newest first:"),
+    "no_cap": _both("Das Konto {account} hat keine Grenze {resource}.", "The account {account} has no cap {resource}."),
+    "no_price": _both(
+        "Für {address} wird nichts berechnet, oder noch nichts.", "Nothing is charged for {address}, or nothing yet."
     ),
-    "each_next_step": _both(
-        "Was eine Domain als Nächstes braucht, sagt `postkontor domain show DOMAIN`.",
-        "`postkontor domain show DOMAIN` says what a domain needs next.",
-    ),
-    "advice_fine": _both(
-        "Weitere Mail-Einträge: {right} gut, nichts offen.", "Other mail records: {right} ok, nothing open."
-    ),
-    "advice_open": _both(
-        "Weitere Mail-Einträge: {right} gut; offen: {topics}. Mehr: postkontor domain advice {domain}",
-        "Other mail records: {right} ok; open: {topics}. More: postkontor domain advice {domain}",
-    ),
-    "answer_transfer": _both(
-        "Zustimmen oder widersprechen: postkontor domain transfer {domain} --consent, oder --object",
-        "Consent or object: postkontor domain transfer {domain} --consent, or --object",
-    ),
-    "proof_held": _both("vorhanden", "there"),
-    "proof_at_risk": _both(
-        "fehlt seit {since}; ab {until} stoppt das neue Postfächer",
-        "missing since {since}; stops new mailboxes from {until} on",
-    ),
-    "claimant_proof_at_risk": _both(
-        "fehlt seit {since}; fehlt er am {until} noch, endet der Übergang",
-        "missing since {since}; if it is still missing on {until}, the transfer ends",
-    ),
-    "proof_lapsed": _both("fehlt seit {since}; keine neuen Postfächer", "missing since {since}; no new mailboxes"),
-    "transfer_open": _both(
-        "offen seit {since}, Antwort erbeten bis {until}", "open since {since}, an answer is asked for by {until}"
-    ),
-    "transfer_disputed": _both("strittig; der Betreiber entscheidet", "disputed; the operator decides"),
-    "transfer_overdue": _both(
-        "ohne Antwort bis {until}; der Betreiber entscheidet", "not answered by {until}; the operator decides"
-    ),
-    "transfer_granted": _both(
-        "frei für Sie bis {until}; Ihr Nachweis wird geprüft", "free for you until {until}; your proof is being checked"
-    ),
-    "is_verified": _both("{domain} ist bestätigt (Stand: {state}).", "{domain} is verified (state: {state})."),
-    "is_over": _both("{domain} ist {state}; es wird nicht mehr geprüft.", "{domain} is {state}; checking has ended."),
-    "not_looked_yet": _both("Noch nicht geprüft.", "Not checked yet."),
-    "next_in": _both("nächste Prüfung in {duration}", "next check in {duration}"),
-    "next_now": _both("Prüfung läuft", "checking now"),
     # the stack
     "stack_starting": _both(
         "Starte NATS, PostgreSQL, DNS und die Dienste …", "Starting NATS, PostgreSQL, DNS and the workers …"
     ),
     "stack_runs": _both(
         "Postkontor läuft in {directory}. Strg-C beendet es.", "Postkontor runs in {directory}. Ctrl-C stops it."
+    ),
+    "stack_seller": _both(
+        "Rechnungen stellt hier eine erfundene Firma; eine eigene nennen POSTKONTOR_SELLER_...",
+        "Invoices are issued by a company that does not exist; POSTKONTOR_SELLER_... name your own.",
+    ),
+    "stack_no_renderer": _both(
+        "Rechnungen gibt es hier nicht als Datei; dafür fehlt: pip install 'postkontor[einvoice]'",
+        "There are no files of invoices here; what they need is missing: pip install 'postkontor[einvoice]'",
     ),
     "stack_stopping": _both("Beende …", "Stopping …"),
     "stack_next": _both("Nächste Schritte, in einem zweiten Terminal:", "Next steps, in a second terminal:"),
@@ -351,4 +228,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "Das Konto hat {domain} nicht angemeldet; zuerst: postkontor domain add {domain}",
         "The account has not claimed {domain}; first: postkontor domain add {domain}",
     ),
+    **texts_leaving.SENTENCES,
 }
+
+SENTENCES.update(texts_bulk.SENTENCES | texts_domains.SENTENCES | texts_quotes.SENTENCES)
+SENTENCES.update(texts_mailboxes.SENTENCES)

@@ -3,16 +3,21 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from contracts.backups_v1 import RestoreView
 from contracts.billing_v1 import AccountView, Capacity, MasterData, UsageAnswer
+from contracts.bulk_v1 import BulkView
 from contracts.dnscheck_v1 import MxAttempt
 from contracts.domain_v1 import DomainView, TxtRecord
 from contracts.forwarding_v1 import CatchAllView, ForwardOnlyView
+from contracts.holds_v1 import RequestParked
 from contracts.invoicing_v1 import Invoice, RunCounts
 from contracts.mailbox_v1 import GroupView, MailboxView, TargetFeatures
+from contracts.passwords_v1 import PasswordChangeRequired
 from contracts.values import address_for_people
-from services.cli import bills
+from services.cli import bills, views_holds, views_mailboxes
 from services.cli.desk import Desk
 from services.cli.terminal import local_time, money, sheet, size, table, tell
+from services.cli.views_bulk import show_bulk
 from services.cli.views_dns import show_advice, show_attempt, show_mx
 
 if TYPE_CHECKING:
@@ -24,6 +29,9 @@ RESOURCES = {"mailbox": "mailboxes", "group": "groups"}  # what is counted, in t
 
 def show_fact(desk: Desk, fact: "Fact") -> None:
     """Print the state that a fact states, whatever it is about."""
+    if isinstance(fact, RequestParked):
+        views_holds.show_parked(desk, fact)
+        return
     parts: dict[str, Any] = dict(fact)
     if "attempt" in parts:
         _show_look(desk, parts)
@@ -47,11 +55,19 @@ def show_fact(desk: Desk, fact: "Fact") -> None:
                 show_catch_alls(desk, [part])
             case Invoice():
                 bills.show_invoice(desk, part)
+            case BulkView():
+                show_bulk(desk, part)
+            case RestoreView():
+                desk.console.print(
+                    sheet(desk, [("address", address_for_people(part.address)), ("backup", part.snapshot)])
+                )
             case RunCounts():
                 bills.show_counts(desk, part)
             case _:
                 continue
-    if "targets" in parts:
+    if isinstance(fact, PasswordChangeRequired):
+        views_mailboxes.show_password_targets(desk, fact.targets)
+    elif "targets" in parts:
         show_targets(desk, parts["targets"])
 
 
@@ -178,6 +194,8 @@ def show_mailbox(desk: Desk, mailbox: MailboxView) -> None:
         ("keep_copy", yes_no(desk, mailbox.keep_copy) if mailbox.forwardings else ""),
         ("features", f"{', '.join(mailbox.features.on) or '–'} ({mailbox.features.origin})"),
         ("blocked", _people(mailbox.blocked_senders)),
+        ("spam", views_mailboxes.spam_in_words(desk, mailbox.spam)),
+        ("password_change_by", local_time(mailbox.password_change_by) if mailbox.password_change_by else ""),
         ("created", local_time(mailbox.created_at)),
         ("deletes", local_time(mailbox.deletes_at) if mailbox.deletes_at else ""),
     ]

@@ -6,9 +6,9 @@ python -m services.dnscheck.handbook --check    write nothing; exit with 1 when 
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import get_args
 
+from contracts import documents
 from services.dnscheck.findings.advice.sentences import ADVICE_TEXTS
 from services.dnscheck.findings.advice.staff import STAFF_ADVICE
 from services.dnscheck.findings.advice.topics import state_of_advice
@@ -26,7 +26,7 @@ from services.dnscheck.findings.sentences import (
     Trouble,
 )
 
-PATH = Path(__file__).parents[2] / "docs" / "dns.md"
+PATH = documents.DOCS / "dns.md"
 COMMAND = "python -m services.dnscheck.handbook"
 
 _EXAMPLE = {
@@ -201,23 +201,12 @@ _MX_ADVICE: dict[MxCode, str] = {
 
 def main(arguments: list[str]) -> int:
     """Write or check; return the exit code."""
-    wanted = handbook()
-    if arguments == ["--check"]:
-        is_current = PATH.exists() and PATH.read_text(encoding="utf-8") == wanted
-        if not is_current:
-            print(f"docs/{PATH.name} is out of date; write it anew with: {COMMAND}", file=sys.stderr)
-        return 0 if is_current else 1
-    if arguments:
-        print(f"unknown argument {arguments[0]}; usage: {COMMAND} [--check]", file=sys.stderr)
-        return 2
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(wanted, encoding="utf-8")
-    return 0
+    return documents.keep(PATH, handbook(), COMMAND, arguments)
 
 
 def handbook() -> str:
     """Return the document."""
-    return "\n".join(_lines()) + "\n"
+    return documents.text_of(_lines())
 
 
 def _lines() -> Iterator[str]:

@@ -9,14 +9,18 @@ import nats
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from pydantic import BaseModel
 
+from contracts.dryruns import NAME as DRY_RUN_FINISHED
 from contracts.envelope import Envelope, encode
 from contracts.ids import derived
 from contracts.mailbox_v1 import CreateMailbox, FeatureState, MailboxCreated, MailboxView
 from contracts.messages import AskRequest, RequestAnswer, RequestStep
 from contracts.refusals import RequestRefused, refuse
+from contracts.samples import SAMPLES
 from deploy.devstack.nats import NatsServer
 from services.chassis import topology
+from services.chassis.bus import Access
 
 HASH = "{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$" + "b" * 43
 
@@ -87,7 +91,12 @@ class StandIn:
         self.received.append(request.id)
         if self.deaf or str(request.id) in self.steps:
             return
-        if request.data.first_name == "Nobody":
+        if request.dryrun:
+            refusal, type_, fate = None, f"billing.{DRY_RUN_FINISHED}.v1", "done"
+            sample = SAMPLES[type_].model_copy(update={"request_id": request.id})
+            is_ready = request.data.password_hash is not None
+            fact = sample.model_copy(update={"missing": ()}) if is_ready else sample
+        elif request.data.first_name == "Nobody":
             refusal = refuse("domain_unknown", domain="nordwind-segel.de")
             fact = RequestRefused(request_id=request.id, request_type=request.type, refusal=refusal)
             type_, fate = "domain.request-refused.v1", "refused"
@@ -116,7 +125,7 @@ class StandIn:
         answer = RequestAnswer(service=service, steps=(step,) if step and mine else ())
         await message.respond(answer.model_dump_json().encode())
 
-    def _event(self, request_id: UUID, type_: str, fact: MailboxCreated | RequestRefused) -> bytes:
+    def _event(self, request_id: UUID, type_: str, fact: MailboxCreated | RequestRefused | BaseModel) -> bytes:
         return encode(
             message_id=derived(request_id, type_),
             type=type_,
@@ -140,7 +149,7 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 
 @pytest.fixture
 async def bus(server: NatsServer) -> NatsServer:
-    await topology.apply(server.url)
+    await topology.apply(Access(server.url))
     return server
 
 

@@ -16,9 +16,10 @@ import typer
 from contracts.ids import uuid7
 from deploy.devstack.nats import NatsServer
 from services.cli import app
-from services.cli.desk import address_in, hoist
+from services.cli.desk import hoist
 from services.cli.terminal import money, size
-from services.cli.texts import SENTENCES, WORDS
+from services.cli.texts import SENTENCES
+from services.cli.words import WORDS
 from tests.client.conftest import HASH, StandIn
 
 NOWHERE = "nats://127.0.0.1:1"
@@ -264,13 +265,6 @@ def test_global_options_may_stand_anywhere() -> None:
 def test_every_word_has_both_languages() -> None:
     for texts in (*WORDS.values(), *SENTENCES.values()):
         assert set(texts) == {"de", "en"}
-
-
-def test_address_of_the_stack_is_found_in_its_endpoints() -> None:
-    assert address_in({"nats_url": "nats://a"}) == "nats://a"
-    assert address_in({"environment": {"POSTKONTOR_NATS_URL": "nats://b"}}) == "nats://b"
-    with pytest.raises(KeyError):
-        address_in({})
 
 
 def test_money_and_sizes_are_written_for_their_readers() -> None:

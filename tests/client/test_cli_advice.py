@@ -9,7 +9,7 @@ from contracts.domain_v1 import DomainAnswer, MailRecordsCheckFinished
 from contracts.samples import ANSWERS, SAMPLES
 from deploy.devstack.nats import NatsServer
 from services.cli import views
-from services.cli.texts import WORDS
+from services.cli.words import WORDS
 from tests.client.test_cli import run
 from tests.client.test_cli_views import Answering, answering, desk
 

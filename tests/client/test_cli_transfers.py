@@ -21,6 +21,7 @@ from tests.client.test_cli import NOWHERE, run
 from tests.client.test_cli_views import desk
 
 NAME = of.DOMAIN
+LEAVING = {"with_mailboxes": False, "on": None, "immediately": False}
 
 
 class Domains:
@@ -153,8 +154,8 @@ async def test_the_holder_consents_or_objects(bus: NatsServer, domains: Domains)
     for arguments in (("--consent", "--yes"), ("--object",)):
         assert (await transfer(bus, "transfer", NAME, *arguments)).code == 0
     assert domains.orders == [
-        ("nordwind answer-transfer", {"domain": NAME, "consent": True}),
-        ("nordwind answer-transfer", {"domain": NAME, "consent": False}),
+        ("nordwind answer-transfer", LEAVING | {"domain": NAME, "consent": True}),
+        ("nordwind answer-transfer", LEAVING | {"domain": NAME, "consent": False}),
     ]
 
 
@@ -164,8 +165,8 @@ async def test_an_operator_decides_under_the_holders_account(bus: NatsServer, do
         await transfer(bus, "decide-transfer", NAME, "--to", "claimant", "--claimant", "suedwind", "--yes")
     ).code == 0
     assert domains.orders == [
-        ("nordwind decide-transfer", {"domain": NAME, "to": "holder", "claimant": None}),
-        ("nordwind decide-transfer", {"domain": NAME, "to": "claimant", "claimant": "suedwind"}),
+        ("nordwind decide-transfer", LEAVING | {"domain": NAME, "to": "holder", "claimant": None}),
+        ("nordwind decide-transfer", LEAVING | {"domain": NAME, "to": "claimant", "claimant": "suedwind"}),
     ]
 
 

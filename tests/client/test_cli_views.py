@@ -25,7 +25,7 @@ from contracts.messages import SERVICES, RequestAnswer, RequestStep
 from contracts.samples import ANSWERS, SAMPLES
 from deploy.devstack.nats import NatsServer
 from services.cli import terminal
-from services.cli.desk import UNFOLDED, Desk
+from services.cli.desk import DEFAULT_STACK, UNFOLDED, Desk
 from services.cli.terminal import command, duration, tell
 from services.cli.views import resource
 from tests.client.test_cli import NOWHERE, run
@@ -66,6 +66,8 @@ def desk(language: str = "en") -> Desk:
     return Desk(
         account="nordwind",
         nats=NOWHERE,
+        seed=None,
+        stack=DEFAULT_STACK,
         output="table",
         given_language="de" if language == "de" else "en",
         timeout=1.0,

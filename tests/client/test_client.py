@@ -174,7 +174,7 @@ def test_done_counts_only_with_the_outcome_of_the_route() -> None:
     settled = RequestAnswer(service="billing", steps=(step("done", outcome="billing.capacity-confirmed.v1"),))
     created = RequestAnswer(service="mailbox", steps=(step("done", outcome=CREATED),))
     assert judge(route, settled) is None
-    assert judge(route, created) == Done(datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC))
+    assert judge(route, created) == Done(datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC), route.outcomes)
 
 
 def test_dead_letter_ends_the_wait_and_its_refusal_wins() -> None:
