@@ -27,6 +27,7 @@ from deploy.devstack.postgres import PostgresServer
 from deploy.devstack.processes import WorkerProcess
 from services.billing.app import service
 from services.chassis import topology, worker
+from services.chassis.bus import Access
 from services.chassis.settings import Settings
 
 PERIOD = "2026-03"
@@ -128,7 +129,7 @@ async def measure(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="postkontor-bench-") as directory:
         nats, postgres = NatsServer(Path(directory) / "nats"), PostgresServer(Path(directory) / "postgres")
         await asyncio.gather(nats.start(), postgres.start())
-        await topology.apply(nats.url)
+        await topology.apply(Access(nats.url))
         os.environ |= {"POSTKONTOR_NATS_URL": nats.url, "POSTKONTOR_DATABASE_URL": postgres.dsn()}
         await worker.migrate(service, Settings())
         began = time.perf_counter()

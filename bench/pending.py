@@ -282,16 +282,16 @@ async def running(options: argparse.Namespace, directory: Path) -> AsyncIterator
     """Start the servers, fill the tables, then start the worker."""
     stack = Stack(directory, sync_always=False)
     await stack.start_servers()
-    environment = os.environ | stack.environment() | {"PENDING_DNS": options.dns}
-    settings = Settings(nats_url=stack.nats.url, database_url=stack.environment()["POSTKONTOR_DATABASE_URL"])
-    await topology.apply(stack.nats.url)
+    environment = os.environ | stack.environment("dnscheck") | {"PENDING_DNS": options.dns}
+    settings = Settings(database_url=stack.environment()["POSTKONTOR_DATABASE_URL"])
+    await topology.apply(stack.access("admin"))
     await worker.migrate(service, settings)
     zone = "de" if options.dns == "memory" else "wartend.de"
     if options.dns == "demo":
         stack.dns.add_zone(zone)
     domains = domains_of(options.domains, options.dead, zone)
     connection = await asyncpg.connect(settings.database_url.get_secret_value())
-    bus = await nats.connect(stack.nats.url, pending_size=64_000_000)
+    bus = await nats.connect(**stack.access("admin").for_nats(), pending_size=64_000_000)
     health_port = free_port()
     environment["POSTKONTOR_HEALTH_PORT"] = str(health_port)
     argv = [sys.executable, THIS, "--worker"]

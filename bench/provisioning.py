@@ -187,7 +187,7 @@ async def measure(options: argparse.Namespace, sync: str) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="postkontor-bench-") as directory:
         async with (
             Stack(Path(directory), sync_always=sync == "always", replicas=options.replicas) as stack,
-            Postkontor.connect(stack.nats.url, account="*", source=f"bench-{uuid4().hex[:6]}") as office,
+            Postkontor.from_environment(stack.environment(), account="*", source=f"bench-{uuid4().hex[:6]}") as office,
         ):
             bench = Bench(stack, office, sync)
             await bench.prepare(accounts)

@@ -19,9 +19,13 @@ from pydantic import BaseModel, SecretStr
 from contracts.envelope import Envelope, encode
 from contracts.ids import uuid7
 from contracts.messages import REGISTRY
+from deploy.bus.configuration import authorization
+from deploy.bus.permissions import Identity
+from deploy.bus.register import Register, standard
 from deploy.devstack.nats import NatsServer
 from deploy.devstack.postgres import PostgresServer
 from services.chassis import topology, worker
+from services.chassis.bus import Access
 from services.chassis.runtime import utc_now
 from services.chassis.service import Service
 from services.chassis.settings import Settings
@@ -61,12 +65,24 @@ async def database_url(postgres: PostgresServer) -> str:
     return postgres.dsn(name)
 
 
+@pytest.fixture(scope="session")
+def register(tmp_path_factory: pytest.TempPathFactory) -> Register:
+    """Keys for the workers, an operator and an admin."""
+    made = Register(tmp_path_factory.mktemp("bus"))
+    made.grant([*standard(), Identity("mail-store", "operator", durables=("backup-store",))])
+    return made
+
+
 @pytest_asyncio.fixture(scope="module")
-async def nats_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NatsServer]:
-    """A NATS server of the module's own, with streams and consumers."""
-    server = NatsServer(tmp_path_factory.mktemp("nats"), sync_always=False)
+async def nats_server(tmp_path_factory: pytest.TempPathFactory, register: Register) -> AsyncIterator[NatsServer]:
+    """A NATS server of the module's own, with streams and consumers, which permits each worker what it needs only."""
+    server = NatsServer(
+        tmp_path_factory.mktemp("nats"),
+        sync_always=False,
+        authorization=lambda: authorization(register.entries, partitions=4),
+    )
     await server.start()
-    await topology.apply(server.url)
+    await topology.apply(Access(server.url, seed=register.seed_file("admin")))
     yield server
     await server.stop()
 
@@ -75,7 +91,8 @@ async def nats_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 class Bus:
     """The bus as a publisher and a subscriber see it, and workers to run on it."""
 
-    url: str
+    access: Access
+    register: Register
     database_url: str
     client: Client
     workers: list[Worker] = field(default_factory=list)
@@ -87,9 +104,23 @@ class Bus:
         """Return a worker's settings."""
         return Settings(nats_url=self.url, database_url=SecretStr(self.database_url), **changes)
 
+    @property
+    def url(self) -> str:
+        """Return the server's address."""
+        return self.access.url
+
+    def environment(self, identity: str = "operator") -> dict[str, str]:
+        """Return how a program finds the bus, by the environment."""
+        return {"POSTKONTOR_NATS_URL": self.url, "POSTKONTOR_NATS_SEED": str(self.register.seed_file(identity))}
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Return how the command line finds it."""
+        return "--nats", self.url, "--seed", str(self.register.seed_file("operator"))
+
     async def start(self, service: Service, **changes: Any) -> Worker:
         """Bring the schema up to date and start a replica."""
-        settings = self.settings(**changes)
+        settings = self.settings(nats_seed=self.register.seed_file(service.name), **changes)
         await worker.migrate(service, settings)
         started = Worker(service, settings)
         await started.start()
@@ -175,10 +206,11 @@ def typed(payload: bytes) -> Envelope[Any]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def bus(nats_server: NatsServer, database_url: str) -> AsyncIterator[Bus]:
-    """A bus without workers; a test module starts those it needs."""
-    client = await nats.connect(nats_server.url)
-    made = Bus(nats_server.url, database_url, client)
+async def bus(nats_server: NatsServer, register: Register, database_url: str) -> AsyncIterator[Bus]:
+    """A bus without workers; a test module starts those it needs. Its own client may do everything."""
+    access = Access(nats_server.url, seed=register.seed_file("admin"))
+    client = await nats.connect(**access.for_nats())
+    made = Bus(access, register, database_url, client)
 
     async def heard(message: Any) -> None:
         made.answers.setdefault(message.subject, []).append(typed(message.data))

@@ -10,10 +10,16 @@ SERVICES = ("billing", "domain", "mailbox", "dnscheck")
 SQL_ROOMS = (
     "services/chassis/",
     *(f"services/{service}/store.py" for service in SERVICES),
-    *(f"services/billing/store_{part}.py" for part in ("check", "files", "invoices", "ledger")),
+    *(
+        f"services/billing/store_{part}.py"
+        for part in ("check", "closures", "files", "invoices", "ledger", "plan", "prices", "quotes", "reasons")
+    ),
+    "services/domain/store_bulks.py",
+    "services/domain/store_closures.py",
+    "services/domain/store_holds.py",
     "services/mailbox/reads.py",
-    "services/mailbox/store_forwarding.py",
-    "services/mailbox/store_groups.py",
+    *(f"services/mailbox/store_{part}.py" for part in ("backups", "domains", "forwarding", "groups")),
+    *(f"services/mailbox/store_{part}.py" for part in ("history", "passwords", "removals")),
 )
 
 # Schemas that a service owns besides the one of its name: what it shows to programs that are no workers.

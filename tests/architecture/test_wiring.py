@@ -11,7 +11,7 @@ from contracts.routes import HEARD, ROUTES
 from services.chassis.service import Service
 
 SERVICES = ("billing", "domain", "mailbox", "dnscheck")
-ANSWERED_BY_THE_CHASSIS = {"request"}
+ANSWERED_BY_THE_CHASSIS = {"request", "trail"}
 
 
 @pytest.fixture(params=SERVICES)

@@ -1,4 +1,4 @@
-"""The whole of Postkontor for a journey: every server and two replicas of every worker, as real processes."""
+"""The whole of Postkontor for a journey, as real processes: servers, two replicas of each worker, what runs beside."""
 
 from collections.abc import AsyncIterator
 
@@ -14,14 +14,14 @@ from deploy.devstack.stack import Stack
 @pytest_asyncio.fixture(scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A running stack."""
-    async with Stack(tmp_path_factory.mktemp("stack"), replicas=2) as running:
+    async with Stack(tmp_path_factory.mktemp("stack"), replicas=2, beside=True) as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="module")
 async def office(stack: Stack) -> AsyncIterator[Postkontor]:
     """A client that may speak for every account."""
-    async with Postkontor.connect(stack.nats.url, account="*", source="journey-test") as connected:
+    async with Postkontor.from_environment(stack.environment(), account="*", source="journey-test") as connected:
         yield connected
 
 

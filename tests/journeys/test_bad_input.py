@@ -27,7 +27,7 @@ async def raw(stack, office):
     """A bare connection, as a program without our client has it, and the refusals it hears."""
     for account in ("badinput", "neighbour"):
         await office.request(OpenAccount(package="silver", company="B", email="b@example.com"), account=account)
-    connection = await nats.connect(stack.nats.url)
+    connection = await nats.connect(**stack.access("admin").for_nats())
     heard = {}
 
     async def answered(message):

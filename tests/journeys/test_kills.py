@@ -7,26 +7,33 @@ import asyncio
 import json
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
 import nats
 import pytest
 
+from client import bulks
+from client.bulkfile import read_file
 from contracts.billing_v1 import AskUsage, OpenAccount
-from contracts.domain_v1 import ClaimDomain, ValidateDomain
+from contracts.bulk_v1 import AskBulk
+from contracts.domain_v1 import AskDomain, ClaimDomain, RemoveDomain, ValidateDomain
 from contracts.ids import uuid7
-from contracts.mailbox_v1 import AskMailboxes, CreateMailbox
+from contracts.mailbox_v1 import AskMailboxes, CreateMailbox, MailboxDeleted
+from contracts.removal_v1 import AskRemoval
 from deploy.devstack import dnsupdate
+from tests.journeys.bulk_file import ACCOUNT, CLEAR, FOREIGN, HASHED, audit_bulk, cli, ended, write_file
 
 pytestmark = pytest.mark.crash
 HASH = "{SHA512-CRYPT}$6$saltsalt$" + "a" * 86
 CAP, ASKED = 50, 60
+MANY = 500  # mailboxes of a domain that is removed
 PATIENCE = 60.0
 
 
-async def an_active_domain(stack, office, account):
-    await sure(office, account, OpenAccount(package="silver", company=account, email="a@example.com"))
+async def an_active_domain(stack, office, account, package="silver"):
+    await sure(office, account, OpenAccount(package=package, company=account, email="a@example.com"))
     claimed = await sure(office, account, ClaimDomain(domain=f"{account}.de", password_hash=HASH))
     dns = stack.dns
     await dnsupdate.register_domain(dns.tld_address, dns.port, f"{account}.de")
@@ -65,7 +72,7 @@ async def sixty_while(office, account, disturb):
 async def audit(stack, office, account, ids, eventually):
     """One outcome per request, counters equal to mailboxes, refusals only for the last, seats given in order."""
     by_request = Counter()
-    connection = await nats.connect(stack.nats.url)
+    connection = await nats.connect(**stack.access("admin").for_nats())
     context = connection.jetstream()
     events = await context.subscribe(f"evt.{account}.>", stream="EVT", ordered_consumer=True)
     while True:
@@ -140,6 +147,59 @@ async def test_the_other_replica_takes_over(stack, office, eventually, service):
 
 
 @pytest.mark.timeout(180)
+async def test_the_removal_of_a_domain_goes_on_after_its_workers_were_killed(stack, office, eventually):
+    account, name = "kill-removal", "kill-removal.de"
+    await an_active_domain(stack, office, account, package="platinum")
+    await asyncio.gather(*(sure(office, account, order(account, number)) for number in range(MANY)))
+    since, request_id = datetime.now(UTC), uuid7()
+    removal = RemoveDomain(domain=name, with_mailboxes=True, immediately=True)
+    await office.publish(removal, account=account, request_id=request_id)
+    async for _ in office.tail(account=account, facts=[MailboxDeleted], since=since):
+        for worker in stack.workers("mailbox"):
+            await worker.kill()
+        break
+    assert 0 < await mailboxes_left(stack, name) < MANY, "they died in the middle"
+    await asyncio.gather(*(worker.restart() for worker in stack.workers("mailbox")))
+
+    outcome = await office.outcome(request_id, RemoveDomain, account=account, timeout=PATIENCE)
+    assert outcome.event.type == "domain.domain-removed.v1"
+    assert await mailboxes_left(stack, name) == 0
+    told = await deletions(stack, account)
+    assert (len(told), set(told.values())) == (MANY, {1})
+    assert (await office.ask(AskDomain(domain=name), account=account)).domain is None
+    shown = await office.ask(AskRemoval(domain=name), account=account)
+    assert (shown.removal.phase, shown.removal.mailboxes_left, shown.mailboxes) == ("vacated", 0, 0)
+
+    async def free():
+        usage = await office.ask(AskUsage(), account=account)
+        return not any(each.confirmed or each.reserved for each in usage.capacities)
+
+    await eventually(free, seconds=30, what="billing's counters being zero")
+
+
+async def mailboxes_left(stack, name) -> int:
+    connection = await asyncpg.connect(stack.postgres.dsn())
+    try:
+        left = "SELECT count(*) FROM mailbox.mailbox WHERE domain = $1 AND state <> 'deleted'"
+        return await connection.fetchval(left, name)
+    finally:
+        await connection.close()
+
+
+async def deletions(stack, account) -> Counter:
+    """Count the events that state a mailbox to be deleted, by address."""
+    connection = await nats.connect(**stack.access("admin").for_nats())
+    subject = f"evt.{account}.mailbox.mailbox-deleted.v1"
+    events = await connection.jetstream().subscribe(subject, stream="EVT", ordered_consumer=True)
+    seen = Counter()
+    info = await events.consumer_info()
+    for _ in range(info.num_pending + info.delivered.consumer_seq):
+        seen[json.loads((await events.next_msg(timeout=5)).data)["data"]["mailbox"]["address"]] += 1
+    await connection.close()
+    return seen
+
+
+@pytest.mark.timeout(180)
 async def test_nats_is_killed_and_restarted(stack, office, eventually):
     await an_active_domain(stack, office, "kill-nats")
 
@@ -161,3 +221,44 @@ async def test_postgresql_is_killed_and_restarted(stack, office, eventually):
 
     ids = await sixty_while(office, "kill-postgres", restart_postgres)
     await audit(stack, office, "kill-postgres", ids, eventually)
+
+
+@pytest.mark.timeout(180)
+async def test_killed_client_and_killed_worker_leave_every_item_with_one_outcome(
+    stack, office, repository, eventually, tmp_path
+):
+    await an_active_domain(stack, office, ACCOUNT, package="gold")
+    file = tmp_path / "umzug.csv"
+    write_file(file)
+    bulk = bulks.prepare(read_file(file), ACCOUNT)
+    assert len(bulk.file.parts) == 2
+
+    async def standing():
+        return (await office.ask(AskBulk(bulk_id=bulk.bulk_id), account=ACCOUNT)).bulk
+
+    client = await cli(stack, repository, "bulk", "submit", str(file))
+
+    async def one_part():
+        now = await standing()
+        return now and now.parts_received == 1
+
+    await eventually(one_part, seconds=30, what="the first part")
+    client.kill()
+    await client.wait()
+    client = await cli(stack, repository, "bulk", "submit", str(file), "--wait", "-o", "json")
+
+    async def some_ended():
+        now = await standing()
+        return now.state != "receiving" and now.done + now.refused
+
+    await eventually(some_ended, seconds=30, what="first outcomes")
+    for worker in stack.workers("domain"):
+        await worker.kill()
+    await asyncio.gather(*(worker.restart() for worker in stack.workers("domain")))
+    code, out, err = await ended(client)
+    end = json.loads(out)
+    assert (code, end["done"], end["refused"]) == (3, HASHED + CLEAR, FOREIGN), err
+    assert str(bulk.bulk_id) in err
+    await audit_bulk(stack, office, bulk)
+    again = await bulks.submit(office, bulk)
+    assert again.model_dump(mode="json") == end, "the same file again changes nothing"

@@ -6,26 +6,29 @@ from collections import Counter
 import nats
 import pytest
 
+from client import Postkontor
 from client.passwords import hash_password
 from contracts.billing_v1 import AskUsage
 from contracts.domain_v1 import AskDomain
-from contracts.mailbox_v1 import AskMailbox, AskMailboxes
+from contracts.mailbox_v1 import AskMailbox, AskMailboxes, CreateMailbox
 from contracts.messages import AskRequest
-from deploy.devstack.demo import Subscriber, stored_events
+from deploy.devstack.demo import SUBSCRIBER, Subscriber, stored_events
 from deploy.devstack.journey import BOOKS, NORDWIND, SAIL, SUEDWIND
 
 A_LABEL = "xn--nordwind-bcher-psb.de"
 
 
 @pytest.fixture(scope="module", autouse=True)
-async def subscriber(office, journey):
-    """Another system that hears every event from the beginning."""
+async def subscriber(stack, journey):
+    """Another system that hears every event from the beginning, with a key that is good for nothing else."""
+    await stack.grant(SUBSCRIBER)
     journey.password_hash = await asyncio.to_thread(hash_password, "a password")
-    listener = Subscriber(office)
-    task = asyncio.create_task(listener.listen())
-    yield listener
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with Postkontor.from_environment(stack.environment(SUBSCRIBER.name), source="journey-subscriber") as other:
+        listener = Subscriber(other)
+        task = asyncio.create_task(listener.listen())
+        yield listener
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_01_an_operator_opens_the_account_on_silver(journey, office):
@@ -192,7 +195,7 @@ async def test_21_the_month_costs_what_the_price_list_says(journey):
 
 
 async def test_22_a_subscriber_saw_every_event_once(stack, subscriber):
-    assert await subscriber.has_seen(await stored_events(stack.nats.url))
+    assert await subscriber.has_seen(await stored_events(stack))
 
 
 async def test_23_every_request_can_be_followed_through_the_workers(journey, office):
@@ -209,11 +212,22 @@ async def test_23_every_request_can_be_followed_through_the_workers(journey, off
     ]
 
 
+async def test_23a_a_price_is_explained_by_its_line_and_the_chain_down_to_what_booked_it(journey, office):
+    explained = await office.explain_price(f"clara@{SAIL}", account=NORDWIND)
+    assert any("plan.officexl" in reason.text.en for reason in explained.reasons)
+    (chain,) = explained.chains
+    assert chain.request_id == journey.first_ids["clara"]
+    assert [link.type.split(".")[1] for link in chain.links] == [
+        "create-mailbox", "mailbox-admitted", "create-mailbox", "capacity-reserved", "create-mailbox",
+        "mailbox-created", "capacity-confirmed",
+    ]  # fmt: skip
+
+
 async def test_24_no_event_and_no_log_holds_a_password_or_its_hash(stack, journey):
     secret = journey.password_hash.rpartition("$")[2]
-    connection = await nats.connect(stack.nats.url)
+    connection = await nats.connect(**stack.access("admin").for_nats())
     events = await connection.jetstream().subscribe("evt.>", stream="EVT", ordered_consumer=True)
-    for _ in range(await stored_events(stack.nats.url)):
+    for _ in range(await stored_events(stack)):
         message = await events.next_msg(timeout=5)
         assert secret.encode() not in message.data
         assert b"ARGON2ID" not in message.data
@@ -225,3 +239,19 @@ async def test_24_no_event_and_no_log_holds_a_password_or_its_hash(stack, journe
 async def test_25_a_mailbox_of_another_account_is_unknown(office):
     answer = await office.ask(AskMailbox(address=f"anna@{SAIL}"), account=SUEDWIND)
     assert answer.mailbox is None
+
+
+async def test_26_a_quote_is_what_the_month_then_costs_more(stack, journey, office, subscriber, eventually):
+    order = CreateMailbox(address=f"angebot@{SAIL}", first_name="Ada", last_name="Rat", plan="office")
+    before = (await office.ask(AskUsage(), account=NORDWIND)).monthly_total_cents
+    quote = (await office.quote(order, account=NORDWIND)).fact.quote
+    assert (await office.ask(AskMailbox(address=order.address), account=NORDWIND)).mailbox is None
+    whole = order.model_copy(update={"password_hash": journey.password_hash})
+    made = await office.request(whole, account=NORDWIND, quote_id=quote.quote_id)
+    assert made.fact.mailbox.price_cents == quote.lines[0].new_cents
+
+    async def booked():
+        return (await office.ask(AskUsage(), account=NORDWIND)).monthly_total_cents - before
+
+    assert await eventually(booked) == quote.monthly_difference_cents == 450
+    assert await subscriber.has_seen(await stored_events(stack))  # and is idle when it is ended

@@ -190,6 +190,17 @@ class MailServer:
                 raise
             return False
 
+    async def login_answer(self, address: str, password: str) -> str:
+        """Return what IMAP says to somebody who tries to log in; nothing if he is in."""
+        return await asyncio.to_thread(self._login_answer, address, password)
+
+    def _login_answer(self, address: str, password: str) -> str:
+        try:
+            with self._imap(address, password):
+                return ""
+        except imaplib.IMAP4.error as error:
+            return str(error)
+
     async def subjects(self, address: str, password: str) -> list[str]:
         """Return the subjects of the mails in somebody's inbox."""
         return await asyncio.to_thread(self._subjects, address, password)
@@ -265,7 +276,7 @@ async def stack(mail_folder: Path) -> AsyncIterator[Stack]:
 @pytest_asyncio.fixture(scope="session")
 async def office(stack: Stack) -> AsyncIterator[Postkontor]:
     """A client that may speak for every account."""
-    async with Postkontor.connect(stack.nats.url, account="*", source="mail-test") as connected:
+    async with Postkontor.from_environment(stack.environment(), account="*", source="mail-test") as connected:
         yield connected
 
 

@@ -7,6 +7,7 @@ from it at once. Only delivery itself is polled for.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -29,7 +30,9 @@ from contracts.mailbox_v1 import (
     SetMailboxPassword,
     SuspendMailbox,
     UnblockSenders,
+    UndeleteMailbox,
 )
+from contracts.passwords_v1 import RequirePasswordChange
 from deploy.devstack import dnsupdate
 from deploy.devstack.stack import Stack
 
@@ -113,6 +116,15 @@ async def test_a_new_password_counts_at_once(mail_server, new_mailbox, provision
     await provision(SetMailboxPassword(address=bela, password_hash=hash_password("another")))
     assert await mail_server.can_log_in(bela, "another")
     assert not await mail_server.can_log_in(bela, PASSWORD)
+
+
+async def test_a_password_that_had_to_be_changed_opens_nothing_and_is_told_why(mail_server, new_mailbox, provision):
+    enno = await new_mailbox("enno")
+    await provision(RequirePasswordChange(targets=(enno,)))
+    assert "must be changed" in await mail_server.login_answer(enno, PASSWORD)
+    assert "must be changed" not in await mail_server.login_answer(enno, "a guess")
+    await provision(SetMailboxPassword(address=enno, password_hash=hash_password("another")))
+    assert await mail_server.can_log_in(enno, "another")
 
 
 # --- delivery ---------------------------------------------------------------------------------------------------
@@ -216,6 +228,39 @@ async def test_a_catch_all_gets_what_nobody_else_does(mail_server, new_mailbox, 
     assert (await mail_server.rcpt(FRIEND, f"anybody@{OTHER_DOMAIN}"))[0].startswith("550 5.1.1")
 
 
+@pytest_asyncio.fixture
+async def given_up(stack: Stack) -> Any:
+    """An address of the other domain that another account gave up, as after a transfer of the domain."""
+    address = f"frauke@{OTHER_DOMAIN}"
+    connection = await asyncpg.connect(stack.postgres.dsn())
+    await connection.execute(
+        "INSERT INTO mailbox.quarantine VALUES ($1, $1, 'former', now() + interval '9 days')", address
+    )
+    yield address
+    await connection.execute("DELETE FROM mailbox.quarantine WHERE account = 'former'")
+    await connection.close()
+
+
+async def test_what_was_another_accounts_lately_is_not_the_catch_alls_whatever_leads_there(
+    mail_server, new_mailbox, provision, arrived, eventually, given_up
+):
+    rieke, silke = await new_mailbox("rieke"), await new_mailbox("silke")
+    writer = "writer@elsewhere.example"
+    await provision(SetCatchAll(domain=OTHER_DOMAIN, mailbox=rieke))
+    for reply in await mail_server.rcpt(writer, given_up, given_up.replace("@", "+tag@")):
+        assert reply.startswith("550 5.1.1")
+    await provision(SetForwardings(address=silke, targets=(given_up, given_up.replace("@", "+tag@"))))
+    await mail_server.deliver(writer, silke, "by a forwarding")
+    await arrived(silke, "by a forwarding")
+
+    async def came_back() -> bool:
+        return ("", writer) in mail_server.world.envelopes
+
+    await eventually(came_back, what="a bounce")
+    await arrived(rieke)
+    await provision(RemoveCatchAll(domain=OTHER_DOMAIN))
+
+
 # --- quota ------------------------------------------------------------------------------------------------------
 
 
@@ -287,6 +332,30 @@ async def test_a_suspended_mailbox_takes_no_mail_and_lets_nobody_in(mail_server,
     await arrived(mona, "before", "after")
 
 
+async def test_a_mailbox_about_to_be_deleted_takes_nothing_until_it_is_had_back(
+    mail_server, new_mailbox, provision, arrived, eventually
+):
+    tjark, ute = await new_mailbox("tjark"), await new_mailbox("ute")
+    writer = "other-writer@elsewhere.example"
+    await provision(SetForwardings(address=ute, targets=(tjark,)))
+    await provision(SetCatchAll(domain=OTHER_DOMAIN, mailbox=tjark))
+    await provision(DeleteMailbox(address=tjark))
+    assert (await mail_server.rcpt(FRIEND, tjark))[0].startswith("550 5.2.1")
+    assert (await mail_server.rcpt(FRIEND, f"anybody@{OTHER_DOMAIN}"))[0].startswith("550 5.1.1")
+    assert not await mail_server.can_log_in(tjark, PASSWORD)
+    await mail_server.deliver(writer, ute, "by a forwarding")
+
+    async def came_back() -> bool:
+        return ("", writer) in mail_server.world.envelopes
+
+    await eventually(came_back, what="a bounce")
+    await provision(UndeleteMailbox(address=tjark))
+    await mail_server.deliver(FRIEND, tjark, "had back")
+    await mail_server.deliver(FRIEND, f"anybody@{OTHER_DOMAIN}", "caught again")
+    await arrived(tjark, "had back", "caught again")
+    await provision(RemoveCatchAll(domain=OTHER_DOMAIN))
+
+
 async def test_a_deleted_mailbox_is_unknown(mail_server, new_mailbox, provision):
     nele = await new_mailbox("nele")
     assert (await mail_server.rcpt(FRIEND, nele))[0].startswith("250")
@@ -318,5 +387,5 @@ async def test_a_holder_sends_under_his_addresses_and_no_others(
 
 
 async def test_nobody_relays_without_a_login(mail_server, new_mailbox):
-    rieke = await new_mailbox("rieke")
+    rieke = await new_mailbox("reimar")
     assert (await mail_server.rcpt(rieke, "far@elsewhere.example"))[0].startswith("554 5.7.1")

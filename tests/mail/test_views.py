@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from services.chassis.database import LOOK_UP_SESSION
 from services.chassis.migrations import migrate, migrations_of
-from services.mailbox import features, reads, store_forwarding
+from services.mailbox import features, passwords, reads, store_forwarding
 from services.mailbox.rows import Domain, Mailbox
 
 MAILBOXES, DOMAINS = 100_000, 2_000
@@ -24,6 +24,7 @@ COLUMNS = {
     "domain": ["domain"],
     "mailbox": ["address", "domain", "state"],
     "login": ["address", "password_hash"],
+    "password_expired": ["address", "password_hash", "change_by"],
     "recipient": ["address", "mailbox", "state"],
     "alias": ["address", "mailbox"],
     "forward_only": ["address", "target"],
@@ -32,12 +33,17 @@ COLUMNS = {
     "forwarding": ["mailbox", "target", "keep_copy"],
     "quota": ["mailbox", "quota_bytes"],
     "sender_block": ["mailbox", "sender"],
-    "spam_settings": ["mailbox", "protected", "origin"],
+    "spam_settings": ["mailbox", "protected", "origin", "tuned", "junk_tenths", "reject_tenths", "to_junk"],
+    "spam_allowed": ["mailbox", "sender"],
 }
 
 ADD_DOMAIN = """
     INSERT INTO mailbox.domain (account, domain, domain_id, state, features, epoch, mailboxes, aliases, revision)
     VALUES ($1, $2, gen_random_uuid(), $3, $4, $5, $6, $7, 1)"""
+REQUIRE = "UPDATE mailbox.mailbox SET password_change_by = $2, password_set_at = $3 WHERE domain = $1"
+REQUIRE_OF_DOMAIN = """
+    UPDATE mailbox.domain SET password_change_by = $2, passwords_required_at = $3 WHERE domain = $1"""
+COUNT_FROM = "UPDATE mailbox.domain SET counts_from = $2 WHERE domain = $1"
 ADD_MAILBOX = """
     INSERT INTO mailbox.mailbox (
         address, account, domain, first_name, last_name, state, plan, price_cents, mail_bytes, cloud_bytes, groupware,
@@ -192,25 +198,73 @@ async def test_a_domain_is_shown_while_something_stands_under_it(
 
 
 async def test_features_are_those_that_the_worker_tells_of(connection: Any) -> None:
-    """Every combination of a domain's set and epoch with a mailbox's own set and epoch."""
+    """Every combination of a domain's set with a mailbox's own set, and whether that counts."""
     sets = (None, (), ("blacklist",), ("backup", "spam_and_virus_protection"))
     cases = list(product(sets, (0, 1), sets, (0, 1)))
-    for number, (of_domain, epoch, own, own_epoch) in enumerate(cases):
-        await connection.execute(ADD_DOMAIN, "nordwind", f"d{number}.example", "open", of_domain, epoch, 1, 0)
+    for number, (of_domain, counts_from, own, own_epoch) in enumerate(cases):
+        await connection.execute(ADD_DOMAIN, "nordwind", f"d{number}.example", "open", of_domain, 1, 1, 0)
+        await connection.execute(COUNT_FROM, f"d{number}.example", counts_from)
         await add(connection, f"m@d{number}.example", own=own, own_epoch=own_epoch, blocked=["x@y.example"])
     blocks = dict(await shown(connection, "sender_block"))
     protected = {row[0]: row[1:] for row in await shown(connection, "spam_settings")}
     now = datetime(2027, 3, 1, tzinfo=UTC)
-    for number, (of_domain, epoch, own, own_epoch) in enumerate(cases):
+    for number, (of_domain, counts_from, own, own_epoch) in enumerate(cases):
         name, address = f"d{number}.example", f"m@d{number}.example"
-        domain = Domain("nordwind", name, UUID(int=0), features=of_domain, epoch=epoch)
+        domain = Domain("nordwind", name, UUID(int=0), features=of_domain, epoch=1, counts_from=counts_from)
         mailbox = Mailbox(
             address, "nordwind", name, "A", "B", "active", "mail", 100, 1, 0, False, "1", now, now, 1,
             own_features=own, own_epoch=own_epoch,
         )  # fmt: skip
         state = features.of_mailbox(mailbox, domain)
         assert (address in blocks) == ("blacklist" in state.on), cases[number]
-        assert protected[address] == ("spam_and_virus_protection" in state.on, state.origin), cases[number]
+        assert protected[address][:2] == ("spam_and_virus_protection" in state.on, state.origin), cases[number]
+
+
+TUNE = """
+    UPDATE mailbox.mailbox SET spam_junk_tenths = 45, spam_reject_tenths = 90, spam_to_junk = false,
+        spam_allowed = '{@friends.example}' WHERE address = $1"""
+
+
+async def test_tuned_spam_settings_count_while_the_feature_is_on(connection: Any) -> None:
+    for name, on in (("on.example", ["spam_and_virus_protection"]), ("off.example", ["backup"])):
+        await connection.execute(ADD_DOMAIN, "nordwind", name, "open", on, 0, 2, 0)
+        await add(connection, f"tuned@{name}")
+        await add(connection, f"plain@{name}")
+        await connection.execute(TUNE, f"tuned@{name}")
+    assert await shown(connection, "spam_settings") == [
+        ("plain@off.example", False, "domain", False, None, None, None),
+        ("plain@on.example", True, "domain", False, None, None, None),
+        ("tuned@off.example", False, "domain", False, None, None, None),
+        ("tuned@on.example", True, "domain", True, 45, 90, False),
+    ]
+    assert await shown(connection, "spam_allowed") == [("tuned@on.example", "@friends.example")]
+
+
+async def test_who_had_to_change_a_password_logs_in_until_then(connection: Any) -> None:
+    """Every combination of a mailbox's requirement with a domain's, before and after the password was set."""
+    now = await connection.fetchval("SELECT now()")
+    times = (None, now - timedelta(hours=1), now, now + timedelta(hours=1))
+    cases = list(product(times, times[1:], times, (None, now - timedelta(minutes=1))))
+    for number, (own, set_at, of_domain, required_at) in enumerate(cases):
+        name = f"d{number}.example"
+        await connection.execute(ADD_DOMAIN, "nordwind", name, "open", None, 0, 1, 0)
+        await add(connection, f"m@{name}")
+        both = (of_domain, required_at) if required_at and of_domain else (None, None)
+        await connection.execute(REQUIRE_OF_DOMAIN, name, *both)
+        await connection.execute(REQUIRE, name, own, set_at)
+    logins = {row[0] for row in await shown(connection, "login")}
+    expired = {row[0]: row[2] for row in await shown(connection, "password_expired")}
+    for number, (own, set_at, of_domain, required_at) in enumerate(cases):
+        address = f"m@d{number}.example"
+        both = (of_domain, required_at) if required_at and of_domain else (None, None)
+        domain = Domain("nordwind", address[2:], UUID(int=0), password_change_by=both[0], passwords_required_at=both[1])
+        mailbox = Mailbox(
+            address, "nordwind", address[2:], "A", "B", "active", "mail", 100, 1, 0, False, "1", now, now, 1,
+            password_set_at=set_at, password_change_by=own,
+        )  # fmt: skip
+        change_by = passwords.change_by(mailbox, domain)
+        is_over = change_by is not None and change_by <= now
+        assert (address in logins, expired.get(address)) == (not is_over, change_by if is_over else None), cases[number]
 
 
 # --- who may read -----------------------------------------------------------------------------------------------

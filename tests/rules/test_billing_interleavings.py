@@ -60,19 +60,19 @@ from contracts.mailbox_v1 import (
 )
 from contracts.messages import REGISTRY
 from contracts.refusals import RequestRefused, refuse
-from services.billing import handlers_forwarding
+from services.billing.app import service as SERVICE
 from services.billing.capacity import RESOURCES, Holding, Room, resource_of
 from services.billing.handlers import HOUSE
 from services.billing.ledger import Entry, Page, recounted, replayed
 from services.billing.store import ACCOUNTS, HOLDINGS, ROOMS
 from services.billing.store_ledger import LEDGER
+from services.billing.store_plan import PARTICULARS
 from services.chassis.book import Book
 from services.chassis.fates import Done, Fate, HandedOver, Never, Refused, Say
 from services.chassis.received import Received, Tick
 from services.chassis.service import Moment
 from tests.rules.billing_neighbour import ACCOUNT, Mailbox, Shelf, finish
 
-SERVICE = handlers_forwarding.service  # with the handlers of both files
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HASH = "{SHA512-CRYPT}$6$salt$" + "a" * 86
 ADDRESSES = [f"{name}@nordwind-segel.de" for name in "ab"]
@@ -100,7 +100,8 @@ class Interleavings(RuleBasedStateMachine):
         super().__init__()
         self.now = START
         self.numbers = count(1)
-        self.shelves = [Shelf(ACCOUNTS.name), Shelf(ROOMS.name), Shelf(HOLDINGS.name), Shelf(LEDGER.name)]
+        tables = (ACCOUNTS, ROOMS, HOLDINGS, LEDGER, PARTICULARS)
+        self.shelves = [Shelf(table.name) for table in tables]
         self.read: dict[str, tuple[int | None, int, int]] = {}  # what a reader of the facts has
         self.read_revision = 0
         self.orders: list[tuple[UUID, Any]] = []  # on their way to mailbox
@@ -404,6 +405,13 @@ class Interleavings(RuleBasedStateMachine):
         self.now += timedelta(microseconds=1)
 
     # --- what always holds -----------------------------------------------------------------------------------
+
+    @invariant()
+    def every_entry_that_is_counted_is_known_by_name(self) -> None:
+        named = {holder: len(row.things) for (_, holder), row in self.shelves[4].rows.items() if row and row.things}
+        held = self.holdings if self.shelves[2].rows else {}
+        counted = {holder: row.confirmed for holder, row in held.items() if row.confirmed and not row.plan}
+        assert named == {holder: n for holder, n in counted.items() if not holder.startswith("group/")}
 
     @invariant()
     def the_caps_hold(self) -> None:

@@ -207,7 +207,7 @@ _mailboxes = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(_mailboxes, st.sampled_from([{}, {"check": CHECKED, **WIEN}, ZURICH]), st.booleans())
 def test_generated_invoices_and_their_credit_notes_are_valid_to_the_cent(
     child: ProcessPoolExecutor, mailboxes: list[tuple[str, int, int]], customer: dict[str, Any], older: bool

@@ -21,15 +21,15 @@ WORDS = Text(de="x", en="x")
 
 # One line per state, one column per trigger; a dot leaves the claim as it is.
 MATRIX = """
-          claim   resume  looks_ended proof    late_proof rival_proof proof_gone decided_against password remove   vacated occupied
-claimed   .       .       abandoned   verified contested  lost        .          .               .        removed  .       .
-abandoned .       claimed .           verified contested  lost        .          .               .        removed  .       .
-contested .       .       .           verified .          lost        claimed    lost            .        removed  .       .
-verified  .       .       .           .        .          .           .          .               active   removed  .       .
-active    .       .       .           .        .          .           .          .               .        removing .       .
-removing  .       .       .           .        .          .           .          .               .        .        removed active
-lost      claimed .       .           .        .          .           .          .               .        removed  .       .
-removed   claimed .       .           .        .          .           .          .               .        .        .       .
+          claim   resume  looks_ended proof    late_proof rival_proof proof_gone decided_against password remove   vacated occupied kept
+claimed   .       .       abandoned   verified contested  lost        .          .               .        removed  .       .        .
+abandoned .       claimed .           verified contested  lost        .          .               .        removed  .       .        .
+contested .       .       .           verified .          lost        claimed    lost            .        removed  .       .        .
+verified  .       .       .           .        .          .           .          .               active   removed  .       .        .
+active    .       .       .           .        .          .           .          .               .        removing .       .        .
+removing  .       .       .           .        .          .           .          .               .        .        removed active   active
+lost      claimed .       .           .        .          .           .          .               .        removed  .       .        .
+removed   claimed .       .           .        .          .           .          .               .        .        .       .        .
 """  # noqa: E501
 TRIGGERS, *ROWS = (line.split() for line in MATRIX.strip().splitlines())
 
@@ -214,10 +214,21 @@ def test_an_occupied_domain_is_active_again_and_says_what_stands_under_it():
     assert reason.findings[0].details["mailboxes"] == 3
 
 
-def test_equal_features_are_no_change():
+def test_an_undo_puts_the_set_before_back_and_again_the_one_after():
+    claim = rules.set_features(standing("active"), ("backup",), NOW)
+    undone = rules.undo_features(claim, NOW)
+    assert undone.features == ()
+    assert rules.undo_features(undone, NOW).features == ("backup",)
+
+
+def test_an_equal_set_is_a_set_too_and_its_undo_changes_no_default():
     claim = replace(standing("active"), features=("backup",))
-    assert rules.set_features(claim, ("backup",), NOW) is claim
-    assert rules.set_features(claim, (), NOW).features == ()
+    equal = rules.set_features(claim, ("backup",), NOW)
+    assert (equal.former_features, rules.undo_features(equal, NOW).features) == (("backup",), ("backup",))
+
+
+def test_what_was_never_set_has_nothing_to_undo():
+    assert rules.undo_features(standing("active"), NOW).code == "nothing_to_undo"
 
 
 # --- accounts -----------------------------------------------------------------------------------------------------

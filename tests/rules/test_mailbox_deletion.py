@@ -64,10 +64,10 @@ def test_a_day_and_at_once_are_one_too_many() -> None:
         DeleteMailbox(address=ANNA.address, on=date(2027, 3, 3), immediately=True)
 
 
-def test_again_without_a_day_changes_nothing_and_names_the_time() -> None:
+def test_again_without_a_day_changes_nothing_and_names_the_time_in_berlin() -> None:
     refused = due_at(scheduled(ANNA, NOW + GRACE))
     assert isinstance(refused, Refusal)
-    assert (refused.code, refused.findings[0].details["at"]) == ("deletion_scheduled", "2027-03-15T23:30:00+00:00")
+    assert (refused.code, refused.findings[0].details["at"]) == ("deletion_scheduled", "2027-03-16T00:30:00+01:00")
 
 
 def test_again_with_a_day_moves_it_and_what_it_was_is_kept() -> None:

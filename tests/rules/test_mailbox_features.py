@@ -8,6 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from contracts.mailbox_v1 import FeatureState
+from contracts.refusals import Refusal
 from services.mailbox import features
 from services.mailbox.rows import Domain, Mailbox, Tally
 
@@ -27,15 +29,38 @@ def mailbox(name: str) -> Mailbox:
     )  # fmt: skip
 
 
+class Own:
+    """One setting of a mailbox's own: two with equal features are two."""
+
+    def __init__(self, on: tuple[str, ...]) -> None:
+        self.on, self.counts = on, True
+
+
 class FeatureSets(RuleBasedStateMachine):
-    """Sets in any order, beside a model that does what R31 says the long way: mailbox by mailbox."""
+    """Sets and undos in any order, beside a model that does what R31 says the long way: mailbox by mailbox.
+
+    A mailbox that goes is gone, one of the same name is another; a domain claimed anew begins with nothing.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.domain = DOMAIN
         self.mailboxes: dict[str, Mailbox] = {}
+        self.latest: dict[str, FeatureState] = {}  # as the history keeps it
         self.of_domain: tuple[str, ...] | None = None
-        self.own: dict[str, tuple[str, ...] | None] = {}
+        self.own: dict[str, Own | None] = {}
+        self.former: tuple[tuple[str, ...] | None, list[tuple[str, Own]], bool] | None = None
+        self.former_own: dict[str, tuple[str, ...] | None] = {}
+
+    def counted(self, name: str) -> tuple[str, ...] | None:
+        own = self.own[name]
+        return own.on if own and own.counts else None
+
+    def change_own(self, name: str, after: Mailbox, on: tuple[str, ...] | None) -> None:
+        self.latest[name] = features.of_mailbox(self.mailboxes[name], self.domain)
+        self.former_own[name] = self.counted(name)
+        self.write(name, after)
+        self.own[name] = None if on is None else Own(on)
 
     def write(self, name: str, after: Mailbox) -> None:
         self.domain = features.recounted(self.domain, self.mailboxes.get(name), after)
@@ -51,35 +76,86 @@ class FeatureSets(RuleBasedStateMachine):
     def delete(self, name: str) -> None:
         if name in self.own:
             self.write(name, replace(self.mailboxes[name], state="deleted", deleted_at=NOW))
-            del self.own[name]
+            for known in (self.own, self.latest, self.former_own):
+                known.pop(name, None)
 
     @rule(name=st.sampled_from(NAMES), on=st.none() | some_features)
     def set_for_mailbox(self, name: str, on: tuple[str, ...] | None) -> None:
         if name in self.own:
-            self.write(name, features.set_for_mailbox(self.mailboxes[name], self.domain, on))
-            self.own[name] = on
+            self.change_own(name, features.set_for_mailbox(self.mailboxes[name], self.domain, on), on)
 
     @rule(name=st.sampled_from(NAMES), on=some_features, keep=st.booleans())
     def set_for_domain(self, name: str, on: tuple[str, ...], keep: bool) -> None:
         self.domain = features.set_for_domain(self.domain, on, keep_mailbox_settings=keep)
+        ended = [(name, own) for name, own in self.own.items() if own and own.counts and not keep]
+        for _, own in ended:
+            own.counts = False
+        self.former = (self.of_domain, ended, True)
         self.of_domain = on
-        if not keep:
-            self.own = dict.fromkeys(self.own)
+
+    @rule()
+    def undo_for_domain(self) -> None:
+        after = features.undo_for_domain(self.domain)
+        assert isinstance(after, Refusal) == (self.former is None)
+        if self.former is not None and isinstance(after, Domain):
+            self.domain = after
+            former, owns, count = self.former
+            for name, own in owns:
+                if self.own.get(name) is own:
+                    own.counts = count
+            self.former = (self.of_domain, owns, not count)
+            self.of_domain = former
+
+    @rule(name=st.sampled_from(NAMES))
+    def undo_for_mailbox(self, name: str) -> None:
+        if name not in self.own:
+            return
+        after = features.undo_for_mailbox(self.mailboxes[name], self.domain, self.latest.get(name))
+        own = self.own[name]
+        if own is not None and not own.counts:
+            assert isinstance(after, Mailbox)
+            self.change_own(name, after, own.on)
+        elif name in self.former_own:
+            assert isinstance(after, Mailbox)
+            self.change_own(name, after, self.former_own[name])
+        else:
+            assert isinstance(after, Refusal)
+            assert after.code == "nothing_to_undo"
+
+    @rule()
+    def move_the_domain(self) -> None:
+        """Give the domain up and claim it anew, which is possible only once nothing stands under it."""
+        closed = features.closed(self.domain, "nordwind", "nordwind.de", self.domain.domain_id)
+        assert isinstance(closed, Tally) == bool(self.own)
+        if isinstance(closed, Domain):
+            anew = UUID(int=self.domain.domain_id.int + 1)
+            self.domain = features.opened(closed, "nordwind", "nordwind.de", anew)
+            self.of_domain, self.former = None, None
 
     @invariant()
     def every_target_is_exactly_as_last_set(self) -> None:
         of_domain = ((), "default") if self.of_domain is None else (self.of_domain, "domain")
-        for name, own in self.own.items():
-            state = features.of_mailbox(self.mailboxes[name], self.domain)
+        for name in self.own:
+            own, state = self.counted(name), features.of_mailbox(self.mailboxes[name], self.domain)
             assert (state.on, state.origin) == (of_domain if own is None else (own, "mailbox"))
         state = features.of_domain(self.domain)
         assert (state.on, state.origin) == of_domain
 
     @invariant()
     def counters_are_the_mailboxes(self) -> None:
-        own = [on for on in self.own.values() if on is not None]
-        assert self.domain.tally == Tally(mailboxes=len(self.own), own_settings=len(own))
+        own = [name for name in self.own if self.counted(name) is not None]
+        tally = self.domain.tally
+        assert (tally.mailboxes, tally.aliases, tally.own_settings) == (len(self.own), 0, len(own))
         assert features.following(self.domain) == len(self.own) - len(own)
+
+    @invariant()
+    def a_subscriber_can_tell_what_is_on(self) -> None:
+        """As docs/features.md has it: from a mailbox's own set and from when on own ones count."""
+        for name, mailbox in self.mailboxes.items():
+            if name in self.own:
+                state = features.of_mailbox(mailbox, self.domain)
+                counts = state.own is not None and state.own.epoch >= self.domain.counts_from
+                assert state.on == (state.own.on if state.own and counts else features.of_domain(self.domain).on)
 
 
 FeatureSets.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

@@ -40,6 +40,8 @@ def after(stage: Stage, verb: Verb) -> str | None:
         return None
     if verb in ("schedule-deletion", "delete-mailbox"):
         return "deleting" if verb == "schedule-deletion" else "deleted"
+    if verb == "vacate-domain":
+        return stage
     if stage == "deleting" or verb == "undelete-mailbox":
         return "active" if (stage, verb) == ("deleting", "undelete-mailbox") else None
     if verb == "suspend-mailbox":

@@ -4,9 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.values import sender_pattern
 from services.mailbox.screening import Address, address_of, answer, attributes_of, question_of
 
 RCPT = {"protocol_state": "RCPT", "sender": "offers@spam.example", "recipient": "anna@nordwind.example"}
+
+
+@pytest.mark.parametrize(
+    "sender", ["bounces+Anna=x.example@lists.example", "PRVS=12ab=kim@ads.example", "@Ads.Example"]
+)
+def test_what_a_block_list_names_is_what_is_looked_up(sender):
+    asked = question_of({**RCPT, "sender": sender if sender[0] != "@" else f"kim{sender}"})
+    assert asked is not None
+    assert sender_pattern(sender) in asked.columns[2:]
 
 
 def test_a_request_is_read_as_its_attributes():

@@ -12,12 +12,12 @@ KILLED = 137
 PLACES = ("in-the-transaction", "after-commit-before-publish", "in-the-middle-of-publishing")
 
 
-def set_trap(place: str, after: int) -> None:
-    """Die at a place when invoices are at stake for the `after`-th time."""
+def set_trap(place: str, after: int, fact: str = "invoice-finalized") -> None:
+    """Die at a place when such facts are at stake for the `after`-th time."""
     write, publish, left = Journal.write, Publisher.publish, [after]
 
     def at_stake(outgoing: Any) -> bool:
-        if not any(".invoice-finalized." in message.subject for message in outgoing):
+        if not any(f".{fact}." in message.subject for message in outgoing):
             return False
         left[0] -= 1
         return left[0] == 0

@@ -87,16 +87,39 @@ def reservation(now: datetime) -> billing.Reservation:
 # --- the model --------------------------------------------------------------------------------------------------
 
 
+@dataclass(eq=False)
+class Own:
+    """One setting of a mailbox's own features: two equal ones are two."""
+
+    features: tuple[str, ...]
+    counts: bool = True
+
+
+@dataclass
+class Former:
+    """What an undo of a domain's features puts back: the set, and whether these own settings count."""
+
+    features: tuple[str, ...] | None
+    owns: list[tuple["Box", Own]]
+    count: bool = True
+
+
 @dataclass
 class Box:
     account: str
     plan: str
+    created_at: datetime
     state: str = "active"
     aliases: set[str] = field(default_factory=set)
     forwardings: set[str] = field(default_factory=set)
-    own: tuple[str, ...] | None = None
+    setting: Own | None = None
     deletes_at: datetime | None = None
+    wakes_at: datetime = BEGIN
     was: str = "active"
+
+    @property
+    def own(self) -> tuple[str, ...] | None:
+        return self.setting.features if self.setting and self.setting.counts else None
 
 
 @dataclass
@@ -105,6 +128,8 @@ class Model:
 
     boxes: dict[str, Box] = field(default_factory=dict)
     features: dict[tuple[str, str], tuple[str, ...] | None] = field(default_factory=dict)
+    former: dict[tuple[str, str], Former] = field(default_factory=dict)
+    former_own: dict[tuple[str, str], tuple[datetime, tuple[str, ...] | None]] = field(default_factory=dict)
     released: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     groups: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     forwards: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -176,7 +201,7 @@ class Model:
         codes = ["domain_not_active"] if order.domain_id in self.removed else []
         codes += self.not_free(account, address, now)
         if not codes:
-            self.boxes[address] = Box(account, order.terms.plan)
+            self.boxes[address] = Box(account, order.terms.plan, now)
             self.features.setdefault(key, None)
         return codes
 
@@ -293,6 +318,7 @@ class Model:
             box.was = box.was if box.state == "deleting" else box.state
             day = request.on and datetime(request.on.year, request.on.month, request.on.day, tzinfo=BERLIN)
             box.state, box.deletes_at = "deleting", day or now + timedelta(days=14)
+            box.wakes_at = box.deletes_at
         return codes
 
     def UndeleteMailbox(self, account: str, request: Any, now: datetime) -> list[str]:
@@ -303,13 +329,17 @@ class Model:
 
     def wake(self, now: datetime) -> None:
         for address, box in self.boxes.items():
-            if box.deletes_at is not None and box.deletes_at <= now:
+            if box.deletes_at is None or box.wakes_at > now:
+                continue
+            if box.wakes_at == box.deletes_at and now - box.deletes_at > timedelta(minutes=1):
+                box.wakes_at = now + timedelta(minutes=5)
+            else:
                 self.end(address, box, now)
 
     def end(self, address: str, box: Box | None, now: datetime) -> None:
         if box is not None:
             self.released |= dict.fromkeys((address, *box.aliases), (box.account, now))
-            box.state, box.aliases, box.forwardings, box.own, box.deletes_at = "deleted", set(), set(), None, None
+            box.state, box.aliases, box.forwardings, box.setting, box.deletes_at = "deleted", set(), set(), None, None
             for members in self.groups.values():
                 members.discard(address)
             for name in [name for name, (_, mailbox) in self.catch_alls.items() if mailbox == address]:
@@ -342,20 +372,58 @@ class Model:
 
     def SetMailboxFeatures(self, account: str, request: Any, now: datetime) -> list[str]:
         entered = [(address, *self.enter(account, address)) for address in dict.fromkeys(request.addresses)]
-        for _, box, _ in entered:
+        for address, box, _ in entered:
             if box is not None:
-                box.own = request.features
+                self.set_own(address, box, request.features, now)
         return [] if any(box for _, box, _ in entered) else [code for _, _, codes in entered for code in codes]
+
+    def set_own(self, address: str, box: Box, features: tuple[str, ...] | None, now: datetime) -> None:
+        self.former_own[box.account, address] = now, box.own
+        box.setting = None if features is None else Own(features)
+
+    def UndoMailboxFeatures(self, account: str, request: Any, now: datetime) -> list[str]:
+        (address,) = request.addresses
+        box, codes = self.enter(account, address)
+        if box is None:
+            return codes
+        at, former = self.former_own.get((account, address), (BEGIN, None))
+        if box.setting is not None and not box.setting.counts:
+            self.set_own(address, box, box.setting.features, now)
+        elif (account, address) in self.former_own and at >= box.created_at:
+            self.set_own(address, box, former, now)
+        else:
+            return ["nothing_to_undo"]
+        return []
+
+    def AdmittedFeatureUndo(self, account: str, order: Any, now: datetime) -> list[str]:
+        (target,) = order.admitted
+        key, former = (account, target.domain), self.former.get((account, target.domain))
+        if target.domain_id in self.removed:
+            return ["domain_not_active"]
+        if former is None:
+            return ["nothing_to_undo"]
+        for _, own in self.toggled(former):
+            own.counts = former.count
+        self.former[key] = Former(self.features[key], former.owns, not former.count)
+        self.features[key] = former.features
+        return []
+
+    def toggled(self, former: Former) -> list[tuple[Box, Own]]:
+        boxes = [id(box) for box in self.live().values()]
+        return [(box, own) for box, own in former.owns if box.setting is own and id(box) in boxes]
 
     def AdmittedDomainFeatures(self, account: str, order: Any, now: datetime) -> list[str]:
         (target,) = order.admitted
         if target.domain_id in self.removed:
             return ["domain_not_active"]
-        self.features[account, target.domain] = order.request.features
+        key, owns = (account, target.domain), []
         if not order.request.keep_mailbox_settings:
             for address, box in self.boxes.items():
-                if box.account == account and domain_of(address) == target.domain:
-                    box.own = None
+                if (box.account, domain_of(address)) == key and box.setting and box.setting.counts:
+                    owns.append((box, box.setting))
+                    box.setting.counts = False
+        self.former[key] = Former(self.features.get(key), owns)
+        self.features[key] = order.request.features
         return []
 
     def DomainRemoval(self, account: str, order: Any, now: datetime) -> list[str]:
@@ -363,6 +431,7 @@ class Model:
         if self.tally(account, name)[:2] == (0, 0):
             self.removed.add(order.domain_id)
             self.features.pop((account, name), None)
+            self.former.pop((account, name), None)
         return []
 
     def ReservedGroup(self, account: str, order: Any, now: datetime) -> list[str]:

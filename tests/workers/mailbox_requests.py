@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from contracts import billing_v1 as billing
 from contracts import domain_v1 as domain
+from contracts import features_v1 as features
 from contracts import forwarding_v1 as forwarding
 from contracts import mailbox_v1 as mailbox
 from contracts.values import domain_of
@@ -45,6 +46,7 @@ def any_request(dice: Random, account: str | None = None) -> Build:
         mailbox.ReactivateMailbox(address=address),
         mailbox.SetMailboxFeatures(addresses=several, features=dice.choice((None, on, on, on))),
         mailbox.SetMailboxFeatures(addresses=(address,), features=on),
+        features.UndoMailboxFeatures(addresses=(address,)),
         mailbox.SetGroupMembers(name=group, members=several),
         mailbox.DeleteGroup(name=group),
         forwarding.RemoveCatchAll(domain=name),
@@ -60,8 +62,26 @@ def any_request(dice: Random, account: str | None = None) -> Build:
         set_catch_all(account, name, address),
         change_plan(account, address, plan),
         set_domain_features(account, name, on, keep=dice.random() < 0.5),
+        undo_domain_features(account, name),
         remove_domain(account, name),
         create_group(account, group, several[:1]),
+    )
+    return dice.choice(kinds)
+
+
+def any_feature_request(dice: Random) -> Build:
+    """Return a request about features of one account's mailboxes, or one that makes or ends what has them."""
+    account, address, name = ACCOUNTS[0], dice.choice(ADDRESSES), DOMAINS[0]
+    on: Any = dice.choice(((), ("backup",), ("blacklist",), ("backup", "blacklist")))
+    kinds = (
+        *[as_it_is(account, mailbox.SetMailboxFeatures(addresses=(address,), features=dice.choice((None, on, on))))]
+        * 3,
+        *[as_it_is(account, features.UndoMailboxFeatures(addresses=(address,)))] * 2,
+        *[set_domain_features(account, name, on, keep=dice.random() < 0.3)] * 3,
+        *[undo_domain_features(account, name)] * 4,
+        *[create(account, address, "mail")] * 2,
+        as_it_is(account, mailbox.DeleteMailbox(address=address, immediately=True)),
+        remove_domain(account, name),
     )
     return dice.choice(kinds)
 
@@ -139,6 +159,16 @@ def set_domain_features(account: str, name: str, on: tuple[Any, ...], keep: bool
     def build(model: Model, now: datetime) -> tuple[str, BaseModel]:
         target = domain.DomainTarget(domain=name, domain_id=model.id_of(account, name))
         return account, domain.AdmittedDomainFeatures(request=request, admitted=(target,), refused=())
+
+    return build
+
+
+def undo_domain_features(account: str, name: str) -> Build:
+    request = features.UndoDomainFeatures(domains=(name,))
+
+    def build(model: Model, now: datetime) -> tuple[str, BaseModel]:
+        target = domain.DomainTarget(domain=name, domain_id=model.id_of(account, name))
+        return account, features.AdmittedFeatureUndo(request=request, admitted=(target,), refused=())
 
     return build
 

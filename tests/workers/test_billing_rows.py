@@ -152,8 +152,16 @@ GOOD = {
         "account_id": "gut", "holder": SEAT, "resource": "mailbox", "confirmed": 1, "reserved": 0, "plan": "mail",
         "price_cents": 100, "catalogue": "2026-01-01", "revision": 1,
     },
+    "closure": {
+        "account_id": "gut", "closure_id": UUID(int=1), "phase": "closing", "closes_at": NOW, "requests": [],
+        "resumes_as": "active", "domains_total": 3, "domains_left": 2,
+    },
 }  # fmt: skip
 BAD = [
+    ("closure", "closure_phase_known", {"phase": "dreaming"}),
+    ("closure", "closure_gives_back_what_was", {"resumes_as": "closing"}),
+    ("closure", "closure_counts_domains", {"domains_left": 4}),
+    ("closure", "closure_of_an_account", {"account_id": "fremd"}),
     ("account", "account_id_is_a_subject_token", {"account_id": "a.b"}),
     ("account", "account_state_known", {"state": "asleep"}),
     ("account", "package_price_not_negative", {"package_price_cents": -1}),
@@ -185,6 +193,7 @@ TWICE = [
     ("account", "account_exists"),
     ("capacity", "one_counter_per_resource"),
     ("holding", "one_holding_per_thing"),
+    ("closure", "one_closure_per_account"),
 ]
 
 

@@ -34,7 +34,8 @@ LAPSED = AT_RISK | {"proof": "lapsed", "proof_noes": [NOW, NOW + DAY, NOW + 3 * 
 LEAVING = GOOD | {
     "state": "removing", "yielding_request_id": UUID(int=9), "yielding_by": "holder", "yielding_to": "suedwind",
 }  # fmt: skip
-POSSIBLE = [GOOD, CONTESTED, AT_RISK, LAPSED, LEAVING]
+WITH_MAILBOXES = GOOD | {"state": "removing", "removal": '{"deletes_at": "2027-03-01T12:00:00Z"}'}
+POSSIBLE = [GOOD, CONTESTED, AT_RISK, LAPSED, LEAVING, WITH_MAILBOXES]
 TOO_SOON = "proof_lapses_after_three_noes_over_72_hours"
 BAD = [
     ("claim_state_known", GOOD | {"state": "parked", "proof": "pending"}),
@@ -71,6 +72,8 @@ BAD = [
     ("yielding_is_whole", LEAVING | {"yielding_by": None}),
     ("yielding_by_known", LEAVING | {"yielding_by": "time"}),
     ("who_yields_is_leaving", LEAVING | {"state": "active"}),
+    ("removal_is_of_a_leaving_claim", WITH_MAILBOXES | {"state": "active"}),
+    ("removal_is_of_a_leaving_claim", WITH_MAILBOXES | {"removal": "{}"}),
     ("nobody_yields_to_himself", LEAVING | {"yielding_to": "nordwind"}),
 ]
 BESIDE = [
@@ -84,9 +87,9 @@ BESIDE = [
 ]
 
 
-async def insert(connection, row) -> None:
+async def insert(connection, row, table: str = "claim") -> None:
     places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
-    await connection.execute(f"INSERT INTO domain.claim ({', '.join(row)}) VALUES ({places})", *row.values())
+    await connection.execute(f"INSERT INTO domain.{table} ({', '.join(row)}) VALUES ({places})", *row.values())
 
 
 @pytest_asyncio.fixture
@@ -158,3 +161,37 @@ def test_the_walks_visit_every_state_that_there_is():
     assert {claim.proof for claim in claims} == set(get_args(ProofStanding))
     assert {claim.transfer.state for claim in claims if claim.transfer} == set(get_args(TransferState))
     assert any(claim.yielding for claim in claims)
+
+
+HOLD = {
+    "request_id": UUID(int=3), "account": "nordwind", "place": 1, "type": "domain.create-mailbox.v1",
+    "address": "a@gut.de", "domains": ["gut.de"], "channel": "bus", "parked_at": NOW, "deadline": NOW + DAY,
+    "request": "{}",
+}  # fmt: skip
+BAD_HOLDS = [
+    ("place_counts_from_one", HOLD | {"place": 0}),
+    ("hold_waits_for_domains", HOLD | {"domains": []}),
+    ("hold_has_time", HOLD | {"deadline": NOW}),
+    ("one_hold_per_request", HOLD | {"place": 2}),
+    ("one_place_per_hold", HOLD | {"request_id": UUID(int=4)}),
+]
+
+
+@pytest.mark.parametrize(("constraint", "row"), BAD_HOLDS)
+async def test_an_impossible_hold_is_refused_by_the_database(rows, constraint, row):
+    if constraint.startswith("one_"):
+        await insert(rows, HOLD, "hold")
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
+        await insert(rows, row, "hold")
+    assert refused.value.constraint_name == constraint
+
+
+async def test_nobody_stands_in_line_who_is_not_parked(rows):
+    await rows.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    with pytest.raises(asyncpg.ForeignKeyViolationError) as refused:
+        await insert(
+            rows,
+            {"account": "nordwind", "domain": "gut.de", "place": 1, "request_id": UUID(int=8)},
+            "hold_place",
+        )
+    assert refused.value.constraint_name == "who_stands_in_line_is_parked"

@@ -54,7 +54,7 @@ async def connection(bus):
 @pytest_asyncio.fixture
 async def renderer(bus, tmp_path):
     """The process that renders, not started yet."""
-    environment = {"POSTKONTOR_DATABASE_URL": bus.database_url, "POSTKONTOR_NATS_URL": bus.url, "PYTHONPATH": str(ROOT)}
+    environment = {"POSTKONTOR_DATABASE_URL": bus.database_url, **bus.environment(), "PYTHONPATH": str(ROOT)}
     log = tmp_path / "render.log"
     process = ChildProcess(
         "render", [sys.executable, "-m", "services.billing", "render"], os.environ | environment, log
@@ -76,7 +76,7 @@ async def postkontor(bus: Any, *words: str, directory: Path) -> tuple[int, bytes
     environment = {name: value for name, value in os.environ.items() if not name.startswith("POSTKONTOR_")}
     program = "import sys; from services.cli import main; main(sys.argv[1:])"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, *words, "--nats", bus.url, "-a", "nordwind", stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-c", program, *words, *bus.options, "-a", "nordwind", stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE, env=environment | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}, cwd=directory,
     )  # fmt: skip
     out, err = await process.communicate()
@@ -86,7 +86,7 @@ async def postkontor(bus: Any, *words: str, directory: Path) -> tuple[int, bytes
 
 async def test_while_nobody_renders_the_file_waits_and_the_lines_are_there(bus, billing, tmp_path):
     number = await number_of(bus, "nordwind")
-    async with Postkontor.connect(bus.url, account="nordwind", source="test") as office:
+    async with Postkontor.from_environment(bus.environment(), account="nordwind", source="test") as office:
         with pytest.raises(FileWaits, match=f"{number} is not there as pdf yet"):
             await office.invoice_file(number, "pdf", timeout=0.1)
         assert await office.invoice_file(await number_of(bus, "suedwind"), "csv") is None, "another account's"
@@ -157,7 +157,7 @@ async def test_a_file_of_many_pieces_is_put_together_and_checked(bus, billing, c
     large = os.urandom(300_000)
     await store_files.keep(connection, number, {"pdf": large})
     stored = await bus.fetch(f"SELECT content FROM billing.invoice_file WHERE number = '{number}' AND format = 'pdf'")
-    async with Postkontor.connect(bus.url, account="suedwind", source="test") as office:
+    async with Postkontor.from_environment(bus.environment(), account="suedwind", source="test") as office:
         found = await office.invoice_file(number, "pdf")
     assert found is not None
     assert found.content == stored[0]["content"] == large

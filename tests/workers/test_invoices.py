@@ -9,7 +9,9 @@ import pytest
 import pytest_asyncio
 from invoice_stand import OPENED, SELLER, Told, customer, documents, invoice_of, noon, reopened, run, tell
 
+from client import Postkontor
 from contracts.billing_v1 import ContractTerms, OpenAccount, UpdateAccount
+from contracts.ids import uuid7
 from contracts.invoicing_v1 import (
     HOUSE,
     AskInvoice,
@@ -67,6 +69,22 @@ async def test_a_month_becomes_an_invoice_that_adds_up(bus, past):
     assert (invoice.service_from, invoice.service_to) == (date(2026, 3, 1), date(2026, 3, 31))
     (fact,) = await bus.events(f"evt.{name}.billing.invoice-finalized.v1")
     assert fact.data.invoice == invoice
+
+
+async def test_a_closed_accounts_last_partial_month_is_invoiced_and_then_no_more(bus, past):
+    name = new_name()
+    gone = noon("2026-03-10")
+    await customer(past, name, [Told("anna@k.de", noon("2026-02-03")), Told("anna@k.de", gone, None)])
+    await reopened(past, name, noon("2026-03-08"), state="closing")
+    await reopened(past, name, gone, state="closed")
+    await run(bus, "2026-03")
+    last = await invoice_of(bus, name, "2026-03")
+    assert [(line.service_from.day, line.service_to.day, line.amount_cents) for line in last.lines] == [
+        (1, 10, 806),
+        (1, 10, 32),
+    ]
+    await run(bus, "2026-04")
+    assert [each.period for each in await documents(bus) if each.account == name] == ["2026-03"]
 
 
 async def test_running_a_month_again_changes_nothing_and_takes_up_what_was_parked(bus, past):
@@ -155,7 +173,7 @@ async def test_a_line_is_explained_by_the_facts_it_rests_on(bus, past):
     answer = await bus.ask(name, AskInvoiceLine(number=invoice.number, line=office.line))
     assert answer.line == office
     assert [(fact.message_id, fact.thing, fact.text.en) for fact in answer.facts] == [
-        (messages[0], "mailbox/anna@k.de", "plan office, 4.50 EUR a month"),
+        (messages[0], "mailbox/anna@k.de", "plan office, EUR 4.50 a month"),
         (messages[1], "mailbox/anna@k.de", "deleted"),
     ]
     assert answer.facts[0].subject == f"evt.{name}.mailbox.mailbox-created.v1"
@@ -246,6 +264,37 @@ async def test_a_bug_met_by_one_account_parks_that_account_alone(bus, past, monk
     monkeypatch.undo()
     await run(bus, "2026-03")
     assert (await invoice_of(bus, poisoned, "2026-03")).net_cents == 2500
+
+
+async def test_an_invoice_that_the_database_refuses_parks_its_account_alone(bus, past):
+    names = [name for name in (new_name() for _ in range(24)) if partition(name, 4) == 0]  # these share chunks
+    for name in names:
+        await customer(past, name)
+    poisoned = names[1]
+    await past.execute(
+        f"ALTER TABLE billing.invoice ADD CONSTRAINT poison CHECK (account_id <> '{poisoned}') NOT VALID"
+    )
+    try:
+        await run(bus, "2026-03")
+        assert [m.reason.code for m in (await bus.ask(poisoned, AskInvoices())).parked] == ["internal_error"]
+        for name in names:
+            assert len((await bus.ask(name, AskInvoices())).invoices) == (name != poisoned)
+        assert not await bus.fetch("SELECT FROM billing.dead_letter WHERE code = 'rows_refused'")
+    finally:
+        await past.execute("ALTER TABLE billing.invoice DROP CONSTRAINT poison")
+    await run(bus, "2026-03")
+    assert (await invoice_of(bus, poisoned, "2026-03")).net_cents == 2500
+    numbers = [row["sequence"] for row in await bus.fetch("SELECT sequence FROM billing.invoice WHERE series = 'RE'")]
+    assert sorted(numbers) == list(range(1, len(numbers) + 1)), "no number is lost"
+
+
+async def test_who_missed_the_end_of_a_run_finds_it(bus, past):
+    await customer(past, new_name())
+    request_id = await bus.send(HOUSE, RunInvoices(period="2026-03"), id=uuid7())
+    await bus.answer(HOUSE, request_id)
+    async with Postkontor.from_environment(bus.environment(), account=HOUSE, source="test") as office:
+        outcome = await office.outcome(request_id, RunInvoices, timeout=5)
+    assert (outcome.state, outcome.fact.period) == ("done", "2026-03")
 
 
 async def test_a_contract_price_begins_on_its_day(bus, past):

@@ -34,7 +34,7 @@ async def postkontor(bus, *words: str) -> tuple[int, str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("POSTKONTOR_")}
     program = "import sys; from services.cli import main; main(sys.argv[1:])"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, *words, "--nats", bus.url, stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-c", program, *words, *bus.options, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE, env=environment | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"},
     )  # fmt: skip
     out, err = await process.communicate()

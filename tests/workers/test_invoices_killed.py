@@ -22,7 +22,7 @@ ACCOUNTS = 30
 
 def replica(bus, directory: Path, **trap: str) -> WorkerProcess:
     environment = {
-        **os.environ, **SELLER, **trap, "POSTKONTOR_NATS_URL": bus.url, "POSTKONTOR_DATABASE_URL": bus.database_url,
+        **os.environ, **SELLER, **trap, **bus.environment("billing"), "POSTKONTOR_DATABASE_URL": bus.database_url,
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
     }  # fmt: skip
     started = WorkerProcess("billing", [sys.executable, str(PROGRAM)], environment, directory / f"{uuid4().hex}.log")

@@ -158,7 +158,7 @@ async def test_the_command_line_sets_and_lists_them(bus: Any, house: tuple[str, 
     await made(bus, account, anna)
 
     async def ran(*words: str, code: int = 0, lang: str = "en") -> str:
-        found = await run(*words, "-a", account, "--nats", bus.url, "--lang", lang)
+        found = await run(*words, "-a", account, *bus.options, "--lang", lang)
         assert found.code == code, found.err
         return found.out + found.err
 

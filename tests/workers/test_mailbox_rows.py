@@ -24,7 +24,7 @@ from mailbox_model import (
     received,
     sweep,
 )
-from mailbox_requests import any_request, create
+from mailbox_requests import any_feature_request, any_request, create
 
 from contracts import mailbox_v1 as mailbox
 from contracts.values import domain_of
@@ -66,6 +66,20 @@ async def test_batches_of_any_shape_end_as_the_model_says(connection: Any, seed:
         await compare(connection, model)
 
 
+@pytest.mark.parametrize("seed", range(10))
+async def test_features_are_exact_for_each_target_after_any_sets_and_undos(connection: Any, seed: int) -> None:
+    dice, model, now = Random(seed), Model(), BEGIN
+    for _ in range(BATCHES):
+        now += timedelta(seconds=1)
+        model.begin_batch()
+        model.claim_anew()
+        orders = [any_feature_request(dice)(model, now) for _ in range(dice.randint(1, 6))]
+        expected = [model.apply(account, order, now) for account, order in orders]
+        fates = await handle(connection, [received(account, order) for account, order in orders], now)
+        assert [codes_of(fate) for fate in fates] == expected
+        await compare(connection, model)
+
+
 async def compare(connection: Any, model: Model) -> None:
     """Compare every row with the model."""
     rows = await connection.fetch("SELECT * FROM mailbox.mailbox")
@@ -94,6 +108,8 @@ async def compare(connection: Any, model: Model) -> None:
     for r in await connection.fetch("SELECT * FROM mailbox.domain"):
         counted = (r["mailboxes"], r["aliases"], r["own_settings"])
         assert counted == model.tally(r["account"], r["domain"]), (r["account"], r["domain"])
+        former = model.former.get((r["account"], r["domain"]))
+        assert r["toggled_settings"] == (len(model.toggled(former)) if former else 0)
     for account in ACCOUNTS:
         await compare_features(connection, model, account)
 
