@@ -16,9 +16,10 @@ for IDNA 2008 names; it opens no connection and reads no clock.
     routes     which worker handles a request, in which order, and which fact ends it
     billing_v1, domain_v1, dnscheck_v1, mailbox_v1
                the messages, by owner and version; invoicing_v1 are further ones of billing, forwarding_v1,
-               groups_v1, backups_v1, passwords_v1 and spam_v1 of mailbox, features_v1 of domain and mailbox,
-               bulk_v1, holds_v1 of domain; removal_v1 and closure_v1 those of what is given up by
-               several workers together
+               groups_v1, backups_v1, passwords_v1, spam_v1 and privacy_v1 of mailbox, features_v1 of domain and
+               mailbox, bulk_v1, holds_v1 of domain; removal_v1 and closure_v1 those of what is given up by
+               several workers together; mailbox_v2: second versions
+    evolution  from one version of a message to the next, and back
     trail_v1   questions about chains of messages, and what decided a price or a cap
     telling    what a message says, in one sentence; telling_words are its sentences
 

@@ -10,7 +10,7 @@ from contracts.dryruns import NAME as DRY_RUN_FINISHED
 from contracts.envelope import BARE_CONTENT_TYPE, CONTENT_TYPE
 from contracts.json_schema import Shape, shapes
 from contracts.messages import REGISTRY, SERVICES
-from contracts.routes import ROUTES, Route
+from contracts.routes import ROUTES, Route, outcome_version
 
 CONTRACTS_VERSION = "0.1.0"  # of the contracts, apart from the program's: it moves when a message does
 PATH = "asyncapi/postkontor.json"
@@ -207,7 +207,7 @@ def _request(shape: Shape, route: Route) -> Document:
         "x-route": {
             "stations": list(route.stations),
             "accepted": [_versioned(fact) for fact in route.accepted],
-            "outcomes": [_versioned(fact) for fact in route.outcomes],
+            "outcomes": _ends(route),
             "settled_by": route.settled_by,
             "caller": route.caller,
         },
@@ -227,7 +227,7 @@ def _way(route: Route) -> str:
     way = " -> ".join(route.stations)
     who = "Operators only. " if route.caller == "operator" else ""
     settled = f" {route.settled_by} then books the outcome." if route.settled_by else ""
-    ends = ", or ".join(map(_versioned, route.outcomes))
+    ends = ", or ".join(_ends(route))
     first = "".join(f" May say {_versioned(fact)} first, if it lets the request wait." for fact in route.accepted)
     ends += ", or request-refused by a station; a dry run in dry-run-finished"
     return f"{who}Way: {way}. Ends in {ends}.{first}{settled}"
@@ -236,13 +236,22 @@ def _way(route: Route) -> str:
 def _outcomes(route: Route) -> list[str]:
     stations = dict.fromkeys(route.stations)  # each once, in order
     others = (f"{station}.{name}" for name in ("request-refused", DRY_RUN_FINISHED) for station in stations)
-    return [*map(_versioned, (*route.accepted, *route.outcomes)), *map(_versioned, others)]
+    return [*map(_versioned, route.accepted), *_ends(route), *map(_versioned, others)]
+
+
+def _ends(route: Route) -> list[str]:
+    """Return the facts that end a request well, in the version that its senders read."""
+    return [f"{fact}.v{outcome_version(route.message.type, _versions(fact))}" for fact in route.outcomes]
 
 
 def _versioned(fact: str) -> str:
     """Return the newest version of a fact's name."""
+    return f"{fact}.v{_versions(fact)[-1]}"
+
+
+def _versions(fact: str) -> list[int]:
     service, name = fact.split(".")
-    return f"{fact}.v{REGISTRY.versions('evt', service, name)[-1]}"
+    return REGISTRY.versions("evt", service, name)
 
 
 def _in_channel(channel: str, message_type: str) -> Document:

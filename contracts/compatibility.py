@@ -13,11 +13,12 @@ break: remove contracts/released and contracts/golden, generate, release.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from contracts.asyncapi_document import CONTRACTS_VERSION
+from contracts.evolution import RETIRED
 from contracts.json_schema import Schema
 from contracts.releases import HERE, RELEASED, release, released_version, rewritten, schemas_below
 
@@ -64,12 +65,20 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def compare_releases(released: dict[str, Schema], present: dict[str, Schema]) -> list[Change]:
-    """Return what changed between two sets of schemas, by their paths; new messages are growth."""
+def compare_releases(
+    released: dict[str, Schema], present: dict[str, Schema], retired: Collection[str] = RETIRED
+) -> list[Change]:
+    """Return what changed between two sets of schemas, by their paths; new messages and new versions are growth.
+
+    A version may go when it is `retired` and a newer one is there.
+    """
     changes: list[Change] = []
     for path, old in released.items():
         if path in present:
             changes += compare_messages(old, present[path])
+        elif path.removesuffix(".json") in retired and _has_newer(path, present):
+            sentence = f"this version of a {old['x-message']} is retired; who still uses it has to go on to the next"
+            changes.append(Change("warning", "message-retired", _name(old), "*", sentence))
         else:
             sentence = f"this {old['x-message']} was removed; a program that uses it finds nobody"
             changes.append(Change("breakage", "message-removed", _name(old), "*", sentence))
@@ -250,6 +259,12 @@ def _values(schema: Schema) -> set[Any] | None:
     if "const" in schema:
         return {schema["const"]}
     return set(schema["enum"]) if "enum" in schema else None
+
+
+def _has_newer(path: str, present: Collection[str]) -> bool:
+    name, _, version = path.removesuffix(".json").rpartition(".v")
+    others = (other.removesuffix(".json").rpartition(".v") for other in present)
+    return any(other == name and int(number) > int(version) for other, _, number in others)
 
 
 def _name(schema: Schema) -> str:

@@ -46,6 +46,9 @@ class Envelope(BaseModel, Generic[Data]):
     channel: Channel = "bus"
     dryrun: bool = Field(default=False, description="decide it, answer what would happen, and change nothing")
     quoteid: UUID | None = Field(default=None, description="of a quote: guarantee its price, or refuse `quote_stale`")
+    copyof: UUID | None = Field(
+        default=None, description="this fact is also stated in a newer version, under this id: read one of the two"
+    )
     data: Data
 
     @property
@@ -80,6 +83,7 @@ def encode(
     channel: Channel = "bus",
     dryrun: bool = False,
     quote_id: UUID | None = None,
+    copy_of: UUID | None = None,
 ) -> bytes:
     """Write a message. Only `source` comes from outside and is escaped; the rest cannot hold a quote."""
     parts = [f'{{"specversion":"1.0","id":"{message_id}","type":"{type}","source":{json.dumps(source)}']
@@ -99,6 +103,8 @@ def encode(
         parts.append(',"dryrun":true')
     if quote_id is not None:
         parts.append(f',"quoteid":"{quote_id}"')
+    if copy_of is not None:
+        parts.append(f',"copyof":"{copy_of}"')
     return b"".join(("".join(parts).encode(), b',"data":', data.__pydantic_serializer__.to_json(data), b"}"))
 
 

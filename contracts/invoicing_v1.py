@@ -12,9 +12,9 @@ from pydantic import AwareDatetime, Field, StrictBool, StringConstraints
 from contracts.base import Fact, HandOver, Part, Request, RequestPart, Text
 from contracts.billing_v1 import Count, VatCheck
 from contracts.refusals import Refusal
+from contracts.values import HOUSE as HOUSE
 from contracts.values import AccountId, Country, Language, Line, MailAddress, PageSize
 
-HOUSE = "postkontor"  # the account of what concerns no customer, such as runs; nobody can open it
 MAX_FACTS = 5  # named on a line; the question AskInvoiceLine names all
 
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]

@@ -16,8 +16,11 @@ from contracts import forwarding_v1 as forwarding
 from contracts import holds_v1 as holds
 from contracts import invoicing_v1 as invoicing
 from contracts import mailbox_v1 as mailbox
+from contracts import mailbox_v2
+from contracts import operations_v1 as operations
 from contracts import passwords_v1 as passwords
 from contracts import prices_v1 as prices
+from contracts import privacy_v1 as privacy
 from contracts import removal_v1 as removal
 from contracts import spam_v1 as spam
 from contracts import trail_v1 as trail
@@ -91,6 +94,8 @@ REGISTRY.add("billing", "change-plan", mailbox.ChangePlan)
 REGISTRY.add("billing", "set-forwardings", mailbox.SetForwardings)
 REGISTRY.add("billing", "create-group", mailbox.CreateGroup)
 REGISTRY.add("mailbox", "rename-person", mailbox.RenamePerson)
+REGISTRY.add("mailbox", "rename-person", mailbox_v2.RenamePerson, version=2)
+REGISTRY.add("mailbox", "erase-person", privacy.ErasePerson)
 REGISTRY.add("mailbox", "set-mailbox-password", mailbox.SetMailboxPassword)
 REGISTRY.add("mailbox", "set-mailbox-features", mailbox.SetMailboxFeatures)
 REGISTRY.add("mailbox", "undo-mailbox-features", features.UndoMailboxFeatures)
@@ -133,6 +138,17 @@ REGISTRY.add("mailbox", "remove-domain", domain.DomainRemoval)
 REGISTRY.add("mailbox", "keep-domain", removal.DomainKeeping)
 REGISTRY.add("dnscheck", "watch-domain", dnscheck.WatchDomain)
 REGISTRY.add("dnscheck", "unwatch-domain", dnscheck.UnwatchDomain)
+
+# For who runs the system, at every worker.
+for service in SERVICES:
+    REGISTRY.add(service, "replay-dead-letters", operations.REPLAYS[service])
+    REGISTRY.add(service, "discard-dead-letters", operations.DISCARDS[service])
+    REGISTRY.add(service, "replay-begun", operations.REPLAYS_BEGUN[service])
+    REGISTRY.add(service, "dead-letters-discarded", operations.DISCARDED[service])
+    REGISTRY.add(service, "reconcile-events", operations.RECONCILIATIONS[service])
+    REGISTRY.add(service, "events-reconciled", operations.RECONCILED[service])
+    REGISTRY.add(service, "status", operations.AskStatus, reply=operations.StatusAnswer)
+    REGISTRY.add(service, "dead-letters", operations.AskDeadLetters, reply=operations.DeadLettersAnswer)
 
 # Facts, by their owner.
 for service in SERVICES:
@@ -200,6 +216,8 @@ REGISTRY.add("dnscheck", "mx-checked", dnscheck.MxChecked)
 REGISTRY.add("dnscheck", "advice-checked", dnscheck.AdviceChecked)
 REGISTRY.add("mailbox", "mailbox-created", mailbox.MailboxCreated)
 REGISTRY.add("mailbox", "person-renamed", mailbox.PersonRenamed)
+REGISTRY.add("mailbox", "person-renamed", mailbox_v2.PersonRenamed, version=2)
+REGISTRY.add("mailbox", "person-erased", privacy.PersonErased)
 REGISTRY.add("mailbox", "mailbox-password-set", mailbox.MailboxPasswordSet)
 REGISTRY.add("mailbox", "plan-changed", mailbox.PlanChanged)
 REGISTRY.add("mailbox", "aliases-changed", mailbox.AliasesChanged)

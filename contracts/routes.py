@@ -4,6 +4,7 @@ Each station handles one message and hands the request on. The first station is 
 one states the outcome. Every station may end it with `request-refused`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +20,10 @@ from contracts import forwarding_v1 as forwarding
 from contracts import holds_v1 as holds
 from contracts import invoicing_v1 as invoicing
 from contracts import mailbox_v1 as mailbox
+from contracts import mailbox_v2
+from contracts import operations_v1 as operations
 from contracts import passwords_v1 as passwords
+from contracts import privacy_v1 as privacy
 from contracts import removal_v1 as removal
 from contracts import spam_v1 as spam
 from contracts.messages import REGISTRY
@@ -38,6 +42,7 @@ class Route:
     settled_by: str | None = None  # hears the outcome and books it; the requester does not wait for that
     caller: Caller = "customer"
     or_outcome: str | None = None  # where the request says which of two facts it wants, or another may take it back
+    outcome_version: int = 1  # in which its senders read the outcome; they go on doing so when a newer one comes
 
     @property
     def message(self) -> Message:
@@ -102,6 +107,8 @@ ROUTES: tuple[Route, ...] = (
     Route(holds.CancelHold, ("domain",), "domain.hold-cancelled"),
     Route(forwarding.RemoveCatchAll, ("mailbox",), "mailbox.catch-all-removed", settled_by="billing"),
     Route(mailbox.RenamePerson, ("mailbox",), "mailbox.person-renamed"),
+    Route(mailbox_v2.RenamePerson, ("mailbox",), "mailbox.person-renamed", outcome_version=2),
+    Route(privacy.ErasePerson, ("mailbox",), "mailbox.person-erased", caller="operator"),
     Route(mailbox.SetMailboxPassword, ("mailbox",), "mailbox.mailbox-password-set"),
     Route(mailbox.SetMailboxFeatures, ("mailbox",), "mailbox.features-set"),
     Route(features.UndoMailboxFeatures, ("mailbox",), "mailbox.features-undone"),
@@ -126,6 +133,15 @@ ROUTES: tuple[Route, ...] = (
     Route(mailbox.UndeleteMailbox, ("mailbox",), "mailbox.mailbox-undeleted"),
     Route(mailbox.SetGroupMembers, ("mailbox",), "mailbox.group-members-set"),
     Route(mailbox.DeleteGroup, ("mailbox",), "mailbox.group-deleted", settled_by="billing"),
+    *(
+        Route(request[worker], (worker,) * visits, f"{worker}.{outcome}", caller="operator")
+        for request, visits, outcome in (
+            (operations.REPLAYS, 1, "replay-begun"),
+            (operations.DISCARDS, 1, "dead-letters-discarded"),
+            (operations.RECONCILIATIONS, 2, "events-reconciled"),  # begun, and later finished by a wake-up
+        )
+        for worker in operations.WORKERS
+    ),
 )
 
 _BY_REQUEST = {route.request: route for route in ROUTES}
@@ -248,7 +264,18 @@ QUOTABLE = frozenset(
 ACCEPTED = frozenset(fact for route in ROUTES for fact in route.accepted)
 # The last one ends no single request but the bulk that several are parts of.
 OUTCOMES = frozenset((*(outcome for route in ROUTES for outcome in route.outcomes), "domain.bulk-finished"))
-_REQUEST_TYPES = {route.message.name: route.message.type for route in ROUTES}
+# By name, the oldest version: whoever sent the request, a hand-over of its name does not say in which.
+_REQUEST_TYPES = {
+    route.message.name: route.message.type for route in sorted(ROUTES, key=lambda route: -route.message.version)
+}
+
+
+def outcome_version(message_type: str, versions: Iterable[int]) -> int:
+    """Return in which of a fact's versions the sender of a message is answered: his own, or the next that is there."""
+    route = route_of_type(request_type(message_type))
+    wanted = 1 if route is None else route.outcome_version
+    known = sorted(versions)
+    return next((version for version in known if version >= wanted), known[-1])
 
 
 def is_accepted(message_type: str) -> bool:
@@ -258,5 +285,7 @@ def is_accepted(message_type: str) -> bool:
 
 def request_type(message_type: str) -> str:
     """Return the type of the request that a hand-over of the same name belongs to, else the type itself."""
+    if message_type in _BY_TYPE:
+        return message_type
     parts = message_type.split(".")
     return _REQUEST_TYPES.get(parts[1], message_type) if len(parts) > 1 else message_type

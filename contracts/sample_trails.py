@@ -9,6 +9,7 @@ from contracts import sample_parts as of
 from contracts import trail_v1 as trail
 from contracts.base import Text
 from contracts.invoicing_v1 import LineFact
+from contracts.messages import RequestAnswer, RequestStep
 
 FACT = UUID("7b0d1c34-8a57-5d0e-9c11-3f5a6b7c8d9e")
 
@@ -92,3 +93,17 @@ def answers(services: Iterable[str]) -> Mapping[str, BaseModel]:
         )
         for service in services
     }
+
+
+def steps(services: Iterable[str]) -> Mapping[str, BaseModel]:
+    """Return an answer of each worker to how a request stands."""
+    refused = RequestStep(
+        message_id=of.REQUEST,
+        type="domain.create-mailbox.v1",
+        fate="refused",
+        code="domain_unknown",
+        handled_at=of.AT,
+        outcome="domain.request-refused.v1",
+        refusal=of.DOMAIN_UNKNOWN,
+    )
+    return {f"{service}.request-answer.v1": RequestAnswer(service=service, steps=(refused,)) for service in services}

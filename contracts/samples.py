@@ -11,15 +11,18 @@ from contracts import forwarding_v1 as forwarding
 from contracts import holds_v1 as holds
 from contracts import invoicing_v1 as invoicing
 from contracts import mailbox_v1 as mailbox
+from contracts import mailbox_v2, sample_mailboxes
+from contracts import privacy_v1 as privacy
 from contracts import sample_bulks as bulks
 from contracts import sample_dryruns as dry_runs
 from contracts import sample_invoices as bills
 from contracts import sample_leaving as leaving
-from contracts import sample_mailboxes
+from contracts import sample_operations as operations
 from contracts import sample_packages as packages
 from contracts import sample_parts as of
 from contracts import sample_trails as trails
-from contracts.messages import SERVICES, AskRequest, RequestAnswer, RequestStep
+from contracts.evolution import view_up
+from contracts.messages import SERVICES, AskRequest
 from contracts.refusals import RequestRefused, refuse
 from contracts.sample_parts import ANNA, BERND, DOMAIN, DOMAIN_ID, PASSWORD_HASH, REQUEST, UMLAUT_DOMAIN
 
@@ -89,6 +92,10 @@ REQUESTS: dict[str, BaseModel] = {
     "mailbox.delete-forward-only.v1": forwarding.DeleteForwardOnly(address=_FORWARD_ONLY.address),
     "mailbox.remove-catch-all.v1": forwarding.RemoveCatchAll(domain=UMLAUT_DOMAIN),
     "mailbox.rename-person.v1": mailbox.RenamePerson(address=ANNA, first_name="Anna", last_name="Größmann"),
+    "mailbox.erase-person.v1": privacy.ErasePerson(address=ANNA),
+    "mailbox.rename-person.v2": mailbox_v2.RenamePerson(
+        address=ANNA, person=mailbox_v2.NewPerson(family_name="Segelwerkstatt")
+    ),
     "mailbox.set-mailbox-password.v1": mailbox.SetMailboxPassword(address=ANNA, password_hash=PASSWORD_HASH),
     "mailbox.set-mailbox-features.v1": mailbox.SetMailboxFeatures(addresses=(ANNA, BERND), features=("blacklist",)),
     "mailbox.remove-aliases.v1": mailbox.RemoveAliases(address=ANNA, aliases=(BUREAU,)),
@@ -266,6 +273,10 @@ MAILBOX_FACTS: dict[str, BaseModel] = {
         mailbox=of.a_mailbox(features=mailbox.FeatureState(on=(), origin="default"), revision=1)
     ),
     "mailbox.person-renamed.v1": mailbox.PersonRenamed(mailbox=of.a_mailbox(last_name="Größmann")),
+    "mailbox.person-erased.v1": privacy.PersonErased(
+        mailbox=view_up(of.a_mailbox(state="deleted", last_name="")), erased_at=of.AT, complete_on=of.AT.date()
+    ),
+    "mailbox.person-renamed.v2": mailbox_v2.PersonRenamed(mailbox=view_up(of.a_mailbox(last_name="Größmann"))),
     "mailbox.mailbox-password-set.v1": mailbox.MailboxPasswordSet(mailbox=of.a_mailbox()),
     "mailbox.plan-changed.v1": mailbox.PlanChanged(mailbox=of.a_mailbox(plan=of.MAILXL), previous_plan="office"),
     "mailbox.aliases-changed.v1": mailbox.AliasesChanged(mailbox=of.a_mailbox(aliases=_ALIASES.aliases)),
@@ -348,22 +359,6 @@ ANSWERS: Mapping[str, BaseModel] = {
     "mailbox.groups-answer.v1": mailbox.GroupsAnswer(groups=(of.a_group(ANNA),), next=None),
     "mailbox.forward-only-answer.v1": forwarding.ForwardOnlyAnswer(addresses=(of.FORWARD_ONLY,), next=None),
     "mailbox.catch-alls-answer.v1": forwarding.CatchAllsAnswer(catch_alls=(of.CATCH_ALL,), next=DOMAIN),
-} | {
-    f"{service}.request-answer.v1": RequestAnswer(
-        service=service,
-        steps=(
-            RequestStep(
-                message_id=REQUEST,
-                type="domain.create-mailbox.v1",
-                fate="refused",
-                code="domain_unknown",
-                handled_at=of.AT,
-                outcome="domain.request-refused.v1",
-                refusal=of.DOMAIN_UNKNOWN,
-            ),
-        ),
-    )
-    for service in SERVICES
 }
 
 SAMPLES: dict[str, BaseModel] = {
@@ -381,6 +376,7 @@ SAMPLES: dict[str, BaseModel] = {
     **ANSWERS,
     **trails.questions(SERVICES),
     **trails.answers(SERVICES),
+    **trails.steps(SERVICES),
     **bulks.ANSWERS,
     **packages.FACTS,
     **packages.QUESTIONS,
@@ -391,4 +387,5 @@ SAMPLES: dict[str, BaseModel] = {
     **leaving.QUESTIONS,
     **leaving.ANSWERS,
     **sample_mailboxes.MORE,
+    **operations.SAMPLES,
 }

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from contracts import mailbox_v2
 from contracts.base import Fact, Request, Text
 from contracts.billing_v1 import AccountView, Capacity, PlanTerms
 from contracts.codes import WORDS
@@ -93,7 +94,7 @@ def _filled(sentence: str, fact: Fact, language: Language) -> str:
 def _words(name: str, value: Any, language: Language) -> dict[str, str]:
     """Return what a field says, under its own name; a view's words stand beside the others."""
     match value:
-        case MailboxView():
+        case MailboxView() | mailbox_v2.MailboxView():
             words = _shallow(value, language)
             return words | {"price": money_told(value.price_cents, language)}
         case DomainView():

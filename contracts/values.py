@@ -14,6 +14,8 @@ MAX_ADDRESS_LENGTH = 254  # RFC 5321, errata 1690
 # Unicode's class Cc spelled out: as \p{Cc} the published pattern would be no pattern to half of the world's validators.
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f-\x9f]+$"
 
+HOUSE = "postkontor"  # the account of what concerns no customer, such as runs; nobody can open it
+
 KILOBYTE, MEGABYTE, GIGABYTE, TERABYTE = 10**3, 10**6, 10**9, 10**12  # R8: the price list says GB, not GiB
 
 # The usual name, already canonical: it costs one match instead of a walk through the IDNA tables (about 90 us).

@@ -34,7 +34,9 @@ class Bus:
     """Stands for nats-py on both ends: hands a question to its endpoint and keeps what crossed."""
 
     def __init__(self, answer: Any) -> None:
-        self._runtime: Any = SimpleNamespace(pool=SimpleNamespace(acquire=_connection))
+        self._runtime: Any = SimpleNamespace(
+            pool=SimpleNamespace(acquire=_connection), service=SimpleNamespace(name="asked")
+        )
         self._answer = answer
         self.asked = b""
         self.subject = ""
@@ -44,7 +46,7 @@ class Bus:
         self.asked, self.subject = payload, subject
         model = QUESTIONS[subject.partition(".")[2].partition(".")[2]].model
         question: Any = Msg(_client=self, subject=subject, reply="_INBOX.1", data=payload)  # pyright: ignore
-        await _endpoint(self._runtime, model, self._answer)(Request(question))
+        await _endpoint(self._runtime, "asked", model, self._answer)(Request(question))
         return self.replied
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> None:

@@ -76,7 +76,7 @@ def test_a_message_is_found_by_its_subject(message):
 
     assert account == "nordwind"
     assert REGISTRY.find(kind, ".".join(type_)) is message
-    assert REGISTRY.versions(kind, message.service, message.name) == [message.version]
+    assert message.version in REGISTRY.versions(kind, message.service, message.name)
 
 
 @pytest.mark.parametrize("message", [m for m in MESSAGES if m.model not in SHARED and not m.reply], ids=by_type)
@@ -162,7 +162,7 @@ def test_workers_hear_only_facts_that_exist_and_are_not_their_own():
     assert set(HEARD) == set(SERVICES)
 
 
-def test_only_accounts_invoices_decisions_and_what_a_mail_store_says_are_the_operators():
+def test_only_accounts_invoices_decisions_upkeep_and_what_a_mail_store_says_are_the_operators():
     operators = {route.message.name for route in ROUTES if route.caller == "operator"}
 
     assert operators == {
@@ -179,6 +179,10 @@ def test_only_accounts_invoices_decisions_and_what_a_mail_store_says_are_the_ope
         "record-backup",
         "confirm-backups-deleted",
         "report-restore",
+        "erase-person",
+        "replay-dead-letters",
+        "discard-dead-letters",
+        "reconcile-events",
     }
 
 
