@@ -25,6 +25,7 @@ class DueTimer:
     account: str
     due_at: datetime
     payload: dict[str, Any]
+    traceparent: str | None = None
 
     @property
     def name(self) -> Name:

@@ -4,53 +4,32 @@ A message that cannot be read or whose decision raises is set aside; the others 
 the transaction too, and goes out after the commit.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, assert_never
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel
 
-from contracts.envelope import MAX_MESSAGE_BYTES, encode
 from contracts.ids import derived
-from contracts.messages import REGISTRY
-from contracts.refusals import Refusal, RequestRefused, refuse
-from contracts.routes import SENT, request_type
+from contracts.refusals import Refusal, refuse
 from services.chassis import dryrun, letters
-from services.chassis.book import Book, Conn, Wanted
-from services.chassis.causes import Cause, cause_of, outcomes
-from services.chassis.fates import Accepted, At, Done, End, Fate, HandedOver, Never, Order, Refused, Say, Timing
-from services.chassis.journal import Entries, Handled, Journal, Outgoing
+from services.chassis.book import Book, Conn
+from services.chassis.causes import Cause, attributes_of, label_of
+from services.chassis.consequences import Consequences
+from services.chassis.entries import Entries, Handled, LetterAttempt, Published
+from services.chassis.failures import bug, fate_of_unknown, fate_of_unreadable, reserved_for
+from services.chassis.fates import Accepted, At, Done, End, Fate, HandedOver, Never, Refused, fate_name
+from services.chassis.item import Item, item_of
+from services.chassis.journal import Journal
+from services.chassis.logs import HANDLED
 from services.chassis.received import Raw, Received, Tick, Unreadable, other_content_id, read
-from services.chassis.service import Handler, Moment, Service, TimerHandler
+from services.chassis.service import Moment, Service
+from services.chassis.tracing import BatchSpans
 
 log = structlog.get_logger()
 AFTER_A_BUG_SECONDS = 3600.0  # a wake-up that became a dead letter comes again
-
-Message = Received[Any] | Tick
-
-
-@dataclass(slots=True)
-class Item:
-    """One message of a batch on its way to its fate. `raw` is None for wake-ups."""
-
-    raw: Raw | None
-    message: Message | Unreadable
-    handler: Handler | TimerHandler | None = None
-    wanted: Sequence[Wanted] = ()
-    fate: Fate | None = None
-
-    @property
-    def lane(self) -> int:
-        """Return where the message came from; what it leads to is numbered there."""
-        return self.message.lane if isinstance(self.message, Tick) else self.raw.lane if self.raw else -1
-
-    @property
-    def cause(self) -> Cause:
-        """Return what its consequences are named after."""
-        return cause_of(self.message, self.lane, self.raw.subject if self.raw else None)
 
 
 @dataclass(slots=True)
@@ -61,23 +40,38 @@ class Batch:
     journal: Journal
     moment: Moment
     seqs: dict[int, int]  # the last number used, by lane
+    replica: str = ""
     entries: Entries = field(default_factory=Entries)
     answers: list[tuple[str, bytes]] = field(default_factory=list)
+    spans: BatchSpans | None = None
+    items: list[Item] = field(default_factory=list)  # what was decided on
+    repeated: list[Item] = field(default_factory=list)  # handled before
+    unread: list[Raw] = field(default_factory=list)  # of no concern
+    _leads: Consequences = field(init=False)
 
-    async def run(self, conn: Conn, published: dict[int, int], raws: Sequence[Raw], ticks: Sequence[Tick]) -> None:
+    def __post_init__(self) -> None:
+        self._leads = Consequences(self.service, self.moment.now, self.seqs, self.entries, self.spans)
+
+    async def run(
+        self, conn: Conn, published: dict[int, Published], raws: Sequence[Raw], ticks: Sequence[Tick]
+    ) -> None:
         """Handle the messages inside the caller's transaction. Raises only for infrastructure and constraints.
 
         `published` tells up to which number lanes are published.
         """
-        read_ones = [raw for raw in raws if self.service.is_concerned(raw.subject, raw.payload)]
-        items = [Item(raw, read(raw)) for raw in read_ones] + [Item(None, tick) for tick in ticks]
+        readable = [(raw, read(raw)) for raw in self._concerning(raws)]
+        items = [Item(raw, message) for raw, message in readable if not self.service.hears_better(message)]
+        items += [item_of(tick) for tick in ticks]
         known = await self.journal.known(conn, [item.cause.id for item in items if item.raw is not None])
-        items = self._without_duplicates(items, known)
+        self.items += (items := self._without_duplicates(items, known))
         for item in items:
+            HANDLED.set(item.ids)
+            self._trace(item)
             self._prepare(item)
         book = Book()
         await book.load(conn, self.service.tables, (wanted for item in items for wanted in item.wanted))
         for item in items:
+            HANDLED.set(item.ids)
             self._decide(item, book)
             self._enter(item, book)
         await book.save(conn, self.service.tables)
@@ -85,23 +79,45 @@ class Batch:
 
     def set_aside(self, message: Raw | Tick, code: str, detail: str) -> None:
         """Make a message a dead letter without deciding on it."""
-        item = Item(None, message) if isinstance(message, Tick) else Item(message, read(message))
+        item = item_of(message) if isinstance(message, Tick) else Item(message, read(message))
         item.fate = Never(code, detail, refuse("internal_error"))
+        self.items.append(item)
+        self._trace(item)
         self._enter(item, Book())
 
     # --- what comes in ---------------------------------------------------------------------------------------
+
+    def _concerning(self, raws: Sequence[Raw]) -> list[Raw]:
+        concerns = [self.service.is_concerned(raw.subject, raw.payload) for raw in raws]
+        self.unread = [raw for raw, yes in zip(raws, concerns, strict=True) if not yes]
+        return [raw for raw, yes in zip(raws, concerns, strict=True) if yes]
 
     def _without_duplicates(self, items: list[Item], known: dict[UUID, Handled]) -> list[Item]:
         fresh: list[Item] = []
         seen: dict[UUID, bytes | None] = {id_: handled.digest for id_, handled in known.items()}
         for item in items:
-            id_ = item.cause.id
-            if id_ not in seen:
+            id_, handled = item.cause.id, known.get(item.cause.id)
+            if item.replay is None and _goes_on(item, handled):
+                item.repeat()
+            if id_ not in seen or item.again or self._revives(item, handled):
                 seen[id_] = getattr(item.message, "digest", None)
                 fresh.append(item)
+                continue
+            self.repeated.append(item)
+            if item.replay is not None:
+                self._note_replay(item.replay, "handled-before", resolved=True)
             elif isinstance(item.message, Received):
-                self._answer_duplicate(item, item.message, seen[id_], known.get(id_))
+                self._answer_duplicate(item, item.message, seen[id_], handled)
         return fresh
+
+    def _revives(self, item: Item, handled: Handled | None) -> bool:
+        """Say whether a dead letter is taken up again that is dead by its inbox row; that is written anew then."""
+        if item.replay is None or handled is None or handled.fate != "never":
+            return False
+        if handled.message_id in self.entries.again:
+            return False
+        self.entries.again.append(handled.message_id)
+        return True
 
     def _answer_duplicate(
         self, item: Item, message: Received[Any], digest: bytes | None, handled: Handled | None
@@ -116,23 +132,29 @@ class Batch:
     def _refuse_reuse(self, item: Item, message: Received[Any]) -> None:
         own_id = other_content_id(message)
         reason = refuse("request_id_reused")
-        self._bury(item, own_id, "request_id_reused", reason.text.en)
-        fact = self._refusal(message.type, message.id, reason)
-        payload = self._envelope(own_id, f"{self.service.name}.request-refused.v1", message.account, fact, own_id)
+        self._bury(item, own_id, Never("request_id_reused", reason.text.en), answered=True)
+        payload = self._leads.refusal(own_id, message.account, message.type, message.id, reason, own_id)
         self.answers.append((f"rpl.{message.account}.{message.request_id}", payload))
 
     def _answer_again(self, message: Received[Any], handled: Handled) -> None:
-        fact = self._refusal(message.type, message.request_id, Refusal.model_validate_json(handled.refusal or ""))
-        type_ = f"{self.service.name}.request-refused.v1"
-        id_ = derived(message.id, f"{type_}/{message.account}")
-        payload = self._envelope(id_, type_, message.account, fact, message.request_id)
+        reason, request_id = Refusal.model_validate_json(handled.refusal or ""), message.request_id
+        id_ = derived(message.id, f"{self._leads.refusal_type}/{message.account}")
+        payload = self._leads.refusal(id_, message.account, message.type, request_id, reason, request_id)
         self.answers.append((f"rpl.{message.account}.{message.request_id}", payload))
+
+    def _trace(self, item: Item) -> None:
+        if self.spans is not None:
+            cause = item.cause
+            name = f"{'wake' if isinstance(item.message, Tick) else 'process'} {label_of(item.message)}"
+            item.traceparent = self.spans.take(name, cause.traceparent, lambda: attributes_of(cause))
 
     def _prepare(self, item: Item) -> None:
         message = item.message
+        if item.fate is not None:
+            return
         match message:
             case Unreadable():
-                item.fate = letters.fate_of_unreadable(message)
+                item.fate = fate_of_unreadable(message)
                 return
             case Tick():
                 item.handler = self.service.timers.get(message.kind)
@@ -140,13 +162,12 @@ class Batch:
                 assert item.raw is not None
                 item.handler = self.service.messages.get((item.raw.subject[:3], message.type))
         if item.handler is None:
-            known = refuse("unknown_type", type=getattr(message, "type", getattr(message, "kind", "?")))
-            item.fate = Never("unknown_type", known.text.en, known)
+            item.fate = fate_of_unknown(message)
             return
         try:
             item.wanted = tuple(item.handler.keys(message))
         except Exception:
-            item.fate = letters.bug(message)
+            item.fate = bug(message)
 
     # --- decisions -------------------------------------------------------------------------------------------
 
@@ -157,7 +178,7 @@ class Batch:
             item.fate = dryrun.decided(item.handler, item.message, book, self.moment)
         except Exception:
             book.drop()
-            item.fate = letters.bug(item.message)
+            item.fate = bug(item.message)
 
     # --- what goes out ---------------------------------------------------------------------------------------
 
@@ -165,17 +186,37 @@ class Batch:
         """Let the decision and what it leads to count, both or neither."""
         message, before = item.message, self.entries.mark()
         assert item.fate is not None
+        if item.again:
+            self._hand_over_again(item, book)
+            return
         try:
             self._enter_fate(item, item.fate)
         except Exception:
             book.drop()
             self.entries.back_to(before)
-            item.fate = letters.bug(message)
+            item.fate = bug(message)
             self._enter_fate(item, item.fate)
         book.keep(self.service.kept_in_dry_runs if getattr(message, "dryrun", False) else None)
-        if isinstance(message, Tick):
+        if item.replay is not None:
+            self._note_end_of_replay(item, item.replay, item.fate)
+        elif isinstance(message, Tick):
             self.entries.fired.append((message.kind, message.key, message.due_at))
             self._wake_again(message, item.fate)
+
+    def _hand_over_again(self, item: Item, book: Book) -> None:
+        """Repeat the orders with their ids: the next station's inbox makes them once, whether or not they were lost."""
+        book.drop()
+        if not isinstance(item.fate, HandedOver) or item.raw is None:
+            return
+        before, first = self.entries.mark(), len(self.entries.outgoing)
+        try:
+            self._leads.order_all(item.cause, item.fate.orders)
+        except Exception:
+            log.exception("what was handed over before cannot be handed over again", type=item.cause.type)
+            self.entries.back_to(before)
+        again = f".{item.raw.stream_seq}"  # past the broker's deduplication, which outlives what it has lost
+        orders = self.entries.outgoing[first:]
+        self.entries.outgoing[first:] = [replace(order, again=again) for order in orders]
 
     def _wake_again(self, tick: Tick, fate: Fate | None) -> None:
         every = self.service.recurring.get(tick.kind)
@@ -188,25 +229,26 @@ class Batch:
         cause = item.cause
         match fate:
             case Done(says, orders, timings, ends):
-                outcome = self._lead_to(cause, says, orders, timings)
+                outcome = self._leads.lead_to(cause, says, orders, timings)
                 for end in ends:
                     self._end(end, cause.lane)
                 self._note(item, cause, "done", outcome=outcome)
             case HandedOver(orders, says, timings):
-                self._lead_to(cause, says, orders, timings)
+                self._leads.lead_to(cause, says, orders, timings)
                 self._note(item, cause, "handed-over")
             case Accepted(say, timings):
-                told = self._say(cause, say, answers=True)
-                self._lead_to(cause, (), (), timings)
+                told = self._leads.say(cause, say, answers=True)
+                self._leads.lead_to(cause, (), (), timings)
                 self._note(item, cause, "accepted", accepted=told.decode())
             case Refused(reason, reservation, says, type_, request_id):
-                self._say_all(cause, says)
-                self._say_refused(cause, reason, reservation, type_, request_id)
+                self._leads.say_all(cause, says)
+                self._leads.say_refused(cause, reason, reservation, type_, request_id)
                 self._note(item, cause, "refused", code=reason.code, refusal=reason)
-            case Never(code, detail, reason):
-                self._bury(item, cause.id, code, detail)
-                if reason is not None and cause.can_be_answered:
-                    self._say_refused(cause, reason, letters.reserved_for(item.message))
+            case Never(code, _, reason):
+                answered = reason is not None and cause.can_be_answered
+                self._bury(item, cause.id, fate, answered=answered)
+                if reason is not None and answered:
+                    self._leads.say_refused(cause, reason, reserved_for(item.message))
                 self._note(item, cause, "never", code=code, refusal=reason)
             case _:
                 assert_never(fate)
@@ -217,122 +259,16 @@ class Batch:
         code = refusal = None
         match end.fate:
             case HandedOver(orders, says, timings):
-                self._lead_to(cause, says, orders, timings)
+                self._leads.lead_to(cause, says, orders, timings)
                 fate = "handed-over"
             case Refused(reason, reservation, says, type_):
-                self._say_all(cause, says)
-                self._say_refused(cause, reason, reservation, type_)
+                self._leads.say_all(cause, says)
+                self._leads.say_refused(cause, reason, reservation, type_)
                 fate, code, refusal = "refused", reason.code, reason.model_dump_json()
             case _:
                 assert_never(end.fate)
         ended = Handled(origin.id, origin.request_id, origin.account, origin.type, fate, code, refusal=refusal)
         self.entries.ended.append(ended)
-
-    def _lead_to(
-        self, cause: Cause, says: Iterable[Say], orders: Iterable[Order], timings: Iterable[Timing]
-    ) -> str | None:
-        outcome = self._say_all(cause, says)
-        self._order_all(cause, orders)
-        self.entries.timings.extend((cause.lane, timing) for timing in timings)
-        return outcome
-
-    def _say_all(self, cause: Cause, says: Iterable[Say]) -> str | None:
-        outcome = None
-        for say in says:
-            message = dryrun.message_of(self.service.name, say.fact)
-            is_late_refusal = isinstance(say.fact, RequestRefused) and say.request_id is not None
-            is_outcome = cause.dryrun or is_late_refusal or f"{message.service}.{message.name}" in outcomes(cause, say)
-            self._say(cause, say, answers=is_outcome)
-            if is_outcome:
-                outcome = message.type
-        return outcome
-
-    def _say(self, cause: Cause, say: Say, *, answers: bool) -> bytes:
-        message = dryrun.message_of(self.service.name, say.fact)
-        account = say.account or cause.account
-        # Another account learns nothing of the request: not its id, its channel or its trace.
-        led_by = cause if account == cause.account else None
-        request_id = say.request_id or (led_by and led_by.request_id)
-        role = f"{message.type}/{account}/{say.key}/{request_id if say.request_id else ''}"
-        return self._send(
-            cause, message.subject(account), message.type, account, role, say.key, say.fact,
-            led_by=led_by, request_id=request_id, revision=say.revision, answers=answers,
-        )  # fmt: skip
-
-    def _order_all(self, cause: Cause, orders: Iterable[Order]) -> None:
-        for order in orders:
-            message = REGISTRY.of(type(order.order))
-            if message.type not in SENT[self.service.name]:
-                # The bus would refuse it for ever, and the lane could never go on.
-                raise ValueError(f"{self.service.name} may not send {message.type}: contracts.routes.SENT")
-            account = order.account or cause.account
-            role = f"{message.type}/{account}/{order.key}"
-            self._send(
-                cause, message.subject(account), message.type, account, role, order.key, order.order,
-                led_by=cause, request_id=order.request_id or cause.request_id, message_id=order.request_id,
-                carries_on=cause.is_special and dryrun.goes_on(cause.type, order.order),
-            )  # fmt: skip
-
-    def _say_refused(
-        self, cause: Cause, reason: Refusal, reservation: tuple[str, ...], request: str | None = None,
-        request_id: UUID | None = None,
-    ) -> None:  # fmt: skip
-        type_, request_id = f"{self.service.name}.request-refused.v1", request_id or cause.request_id
-        fact = self._refusal(request or cause.type, request_id, reason, reservation)
-        subject = f"evt.{cause.account}.{type_}"
-        self._send(
-            cause, subject, type_, cause.account, f"{type_}/{cause.account}", str(request_id), fact,
-            led_by=cause, request_id=request_id, answers=True,
-        )  # fmt: skip
-
-    def _send(
-        self, cause: Cause, subject: str, type_: str, account: str, role: str, key: str, data: BaseModel, *,
-        led_by: Cause | None, request_id: UUID | None, revision: int | None = None, answers: bool = False,
-        message_id: UUID | None = None, carries_on: bool = False,
-    ) -> bytes:  # fmt: skip
-        id_ = message_id or derived(cause.id, role)
-        request_id = request_id or id_
-        payload = self._envelope(id_, type_, account, data, request_id, led_by, revision, carries_on=carries_on)
-        if len(payload) > MAX_MESSAGE_BYTES:
-            # The stream would refuse it for ever, and the lane could never go on.
-            raise ValueError(f"{type_} would have {len(payload)} bytes, {MAX_MESSAGE_BYTES} are allowed")
-        reply = f"rpl.{account}.{request_id}" if answers else None
-        self._send_out(cause.lane, id_, subject, f"{account}/{key}", payload, reply, request_id)
-        return payload
-
-    def _send_out(
-        self, lane: int, id_: UUID, subject: str, key: str, payload: bytes, reply: str | None = None,
-        request_id: UUID | None = None,
-    ) -> None:  # fmt: skip
-        self.seqs[lane] += 1
-        self.entries.outgoing.append(Outgoing(lane, self.seqs[lane], id_, subject, key, payload, reply, request_id))
-
-    def _envelope(
-        self, id_: UUID, type_: str, account: str, data: BaseModel, request_id: UUID,
-        cause: Cause | None = None, revision: int | None = None, *, carries_on: bool = False,
-    ) -> bytes:  # fmt: skip
-        return encode(
-            message_id=id_,
-            type=type_,
-            source=f"/postkontor/{self.service.name}",
-            time=self.moment.now,
-            account=account,
-            data=data,
-            correlation_id=request_id,
-            causation_id=cause.id if cause else None,
-            revision=revision,
-            traceparent=cause.traceparent if cause else None,
-            channel=cause.channel if cause else "bus",  # type: ignore[arg-type]
-            dryrun=carries_on and cause is not None and cause.dryrun,
-            quote_id=cause.quote_id if carries_on and cause else None,
-        )
-
-    def _refusal(
-        self, type_: str, request_id: UUID, reason: Refusal, reservation: tuple[str, ...] = ()
-    ) -> RequestRefused:
-        return RequestRefused(
-            request_id=request_id, request_type=request_type(type_), refusal=reason, reservation=reservation
-        )
 
     def _note(
         self, item: Item, cause: Cause, fate: str, *, code: str | None = None, outcome: str | None = None,
@@ -343,25 +279,51 @@ class Batch:
             return
         digest, before = (message.digest, message.cause_id) if isinstance(message, Received) else (None, None)
         text = refusal.model_dump_json() if refusal else None
-        self.entries.handled.append(
-            Handled(
-                cause.id,
-                cause.request_id,
-                cause.account,
-                cause.type,
-                fate,
-                code,
-                outcome,
-                text,
-                digest,
-                before,
-                accepted,
-            )
+        noted = Handled(
+            cause.id, cause.request_id, cause.account, cause.type, fate, code, outcome, text, digest, before, accepted
         )
+        self.entries.handled.append(noted)
 
-    def _bury(self, item: Item, id_: UUID, code: str, detail: str) -> None:
-        letter = letters.letter_of(item.lane, id_, item.raw, item.message, code, detail)
+    # --- dead letters ----------------------------------------------------------------------------------------
+
+    def _bury(self, item: Item, id_: UUID, fate: Never, *, answered: bool) -> None:
+        letter = letters.letter_of(item.message, item.raw, item.lane, id_, fate, answered=answered)
         self.entries.dead.append(letter)
-        subject = letters.subject_of(self.service.name, letter.account)
-        self._send_out(item.lane, id_, subject, subject, letters.as_json(letter))
-        log.error("dead letter", id=str(id_), type=letter.type, code=code, detail=letter.detail, account=letter.account)
+        if item.replay is None:
+            self._attempted(id_, "never", fate)
+        subject = letters.copy_subject(self.service.name, letter.account)
+        self._leads.send_out(item.lane, id_, subject, subject, letters.copied(letter))
+        log.error(
+            "dead letter", id=str(id_), type=letter.type, code=letter.code, digest=letter.digest, detail=letter.detail,
+            account=letter.account,
+        )  # fmt: skip
+
+    def _note_end_of_replay(self, item: Item, tick: Tick, fate: Fate) -> None:
+        """Keep how a dead letter ended that was taken up again. It stays open if it is dead again, or gone."""
+        if item.raw is None:
+            self._note_replay(tick, "gone")
+        elif tick.payload["as_new"]:
+            self._note_replay(tick, "sent-again", detail=f"as {item.cause.id}", resolved=True)
+            if isinstance(fate, Never):
+                self._attempted(item.cause.id, "never", fate)
+        else:
+            dead_again = isinstance(fate, Never) and str(item.cause.id) == tick.key
+            self._note_replay(tick, fate_name(fate), fate, resolved=not dead_again)
+
+    def _note_replay(
+        self, tick: Tick, name: Any, fate: Fate | None = None, *, detail: str = "", resolved: bool = False
+    ) -> None:
+        self.entries.fired.append((tick.kind, tick.key, tick.due_at))
+        self._attempted(UUID(tick.key), name, fate, detail=detail, resolved=resolved)
+
+    def _attempted(
+        self, id_: UUID, name: Any, fate: Fate | None = None, *, detail: str = "", resolved: bool = False
+    ) -> None:
+        text = letters.attempt_json(self.moment.now, self.replica, name, fate, detail)
+        self.entries.attempts.append(LetterAttempt(id_, text, "replayed" if resolved else None))
+
+
+def _goes_on(item: Item, handled: Handled | None) -> bool:
+    """Say whether to hand over once more: the order may be lost and is kept nowhere, but who asks again brings it."""
+    same = isinstance(item.message, Received) and handled is not None and item.message.digest == handled.digest
+    return same and handled is not None and handled.fate == "handed-over"

@@ -10,7 +10,8 @@ is still connected was not either, and what a restart of the database ended says
 from collections.abc import Sequence
 
 from services.chassis.book import Conn
-from services.chassis.journal import Journal, Suspect
+from services.chassis.entries import Suspect
+from services.chassis.journal import Journal
 from services.chassis.received import Raw, Tick
 
 DEATHS_ALLOWED = 3  # of one message in hand alone

@@ -7,7 +7,7 @@ A handler returns one of them with everything that shall leave the worker; the c
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 from uuid import UUID
 
 from contracts.base import Fact, HandOver, Request
@@ -47,7 +47,7 @@ class Order:
 class At:
     """Wake `kind` for `key` at a time; replaces an earlier wake-up of the same kind and key.
 
-    An `urgent` one goes before those that nobody waits for.
+    An `urgent` one goes before those that nobody waits for. It belongs to the message's own lane unless given.
     """
 
     kind: str
@@ -56,6 +56,8 @@ class At:
     account: str
     payload: Mapping[str, object] | None = None
     urgent: bool = False
+    traceparent: str | None = None  # the chassis sets it, of those that somebody waits for
+    lane: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +145,43 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Never:
-    """The message can never be handled: it becomes a dead letter. `refusal` answers a sender who can be known."""
+    """The message can never be handled: it becomes a dead letter. `refusal` answers a sender who can be known.
+
+    `digest` is the same for the same trouble.
+    """
 
     code: str
     detail: str
     refusal: Refusal | None = None
+    digest: str = ""
 
 
 Fate: TypeAlias = Done | HandedOver | Accepted | Refused | Never
+
+
+def fate_name(fate: Fate) -> str:
+    """Return a fate as the inbox, metrics and spans call it."""
+    match fate:
+        case Done():
+            return "done"
+        case HandedOver():
+            return "handed-over"
+        case Accepted():
+            return "accepted"
+        case Refused():
+            return "refused"
+        case Never():
+            return "never"
+        case _:
+            assert_never(fate)
+
+
+def code_of(fate: Fate) -> str | None:
+    """Return why a message was refused or can never be handled; None for the others."""
+    match fate:
+        case Refused():
+            return fate.refusal.code
+        case Never():
+            return fate.code
+        case _:
+            return None

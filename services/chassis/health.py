@@ -1,4 +1,4 @@
-"""Health endpoints over HTTP: /livez says whether to restart, /readyz whether to count on this replica.
+"""Health endpoints over HTTP: /livez says whether to restart, /readyz whether to count on this replica; and /metrics.
 
 A lost broker or database never fails /livez: the worker waits for them by itself, and a restart would not help.
 """
@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import uvicorn
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from services.chassis import migrations
 from services.chassis.ownership import Ownership
@@ -49,10 +50,14 @@ class Health:
         return report
 
 
-async def serve(health: Health, host: str, port: int) -> tuple[uvicorn.Server, "asyncio.Task[None]"]:
-    """Serve the reports; the caller stops the server."""
+async def serve(
+    health: Health, metrics: Callable[[], Awaitable[bytes]], host: str, port: int
+) -> tuple[uvicorn.Server, "asyncio.Task[None]"]:
+    """Serve the reports and the metrics; the caller stops the server."""
     checks: dict[str, Check] = {"/livez": health.live, "/readyz": health.ready}
-    config = uvicorn.Config(_app(checks), host=host, port=port, log_config=None, access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        _app(checks, metrics), host=host, port=port, log_config=None, access_log=False, lifespan="off"
+    )
     server = _Server(config)
     return server, asyncio.create_task(server.serve(), name="health")
 
@@ -68,13 +73,21 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
-def _app(checks: dict[str, Check]) -> Any:
-    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        check = checks.get(scope.get("path", ""))
+def _app(checks: dict[str, Check], metrics: Callable[[], Awaitable[bytes]]) -> Any:
+    async def reported(path: str) -> tuple[int, bytes]:
+        check = checks.get(path)
         report = await check() if check else {"known_path": False}
         status = 404 if check is None else 200 if is_ok(report) else 503
-        headers = [(b"content-type", b"application/json")]
+        return status, json.dumps(report).encode() + b"\n"
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        if path == "/metrics":
+            status, kind, body = 200, CONTENT_TYPE_PLAIN_0_0_4, await metrics()
+        else:
+            (status, body), kind = await reported(path), "application/json"
+        headers = [(b"content-type", kind.encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(report).encode() + b"\n"})
+        await send({"type": "http.response.body", "body": body})
 
     return app

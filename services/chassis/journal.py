@@ -1,105 +1,19 @@
-"""The chassis' own tables in a service's schema: inbox, outbox, event log, dead letters, timers.
+"""The chassis' own tables in a service's schema: inbox, outbox, event log, dead letters; `timetable` has the timers.
 
 What a batch leaves behind is collected in `Entries` and written by one statement, in the batch's own transaction.
 """
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.chassis.backlog import DueTimer, Place
 from services.chassis.book import Conn
-from services.chassis.fates import At, Cancel, Timing
+from services.chassis.entries import Entries, Handled, Outgoing, Published, Suspect
+from services.chassis.timetable import Timetable
 
 KEEP_EVENTS_DAYS, KEEP_INBOX_DAYS = 90, 100  # the inbox longer than any stream keeps a message
 FORGET_AT_ONCE = 5000  # rows of the inbox in one transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """An inbox row: a message and its fate."""
-
-    message_id: UUID
-    request_id: UUID
-    account: str
-    type: str
-    fate: str
-    code: str | None = None
-    outcome: str | None = None
-    refusal: str | None = None
-    digest: bytes | None = None
-    cause_id: UUID | None = None
-    accepted: str | None = None  # the event that told so, of a request that has not ended
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message to publish. `reply_subject` gets a copy, best effort, for a requester who waits.
-
-    By `request_id` the log finds a fact again; what was read back from there has none.
-    """
-
-    lane: int
-    seq: int
-    message_id: UUID
-    subject: str
-    key: str
-    payload: bytes
-    reply_subject: str | None = None
-    request_id: UUID | None = None
-
-    @property
-    def is_event(self) -> bool:
-        """Facts stay in the event log; hand-overs and dead letters' copies only until they are published."""
-        return self.subject.startswith("evt.")
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message that can never be handled. The payload has no secrets any more."""
-
-    lane: int
-    id: UUID
-    stream: str | None
-    stream_seq: int | None
-    account: str
-    type: str
-    code: str
-    detail: str
-    payload: str
-
-
-@dataclass(slots=True)
-class Entries:
-    """What a batch leaves behind besides its aggregates."""
-
-    handled: list[Handled] = field(default_factory=list)
-    ended: list[Handled] = field(default_factory=list)  # accepted before
-    outgoing: list[Outgoing] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
-    fired: list[tuple[str, str, datetime]] = field(default_factory=list)
-    timings: list[tuple[int, Timing]] = field(default_factory=list)  # each with the lane that wakes it
-
-    def mark(self) -> tuple[int, int, int]:
-        """Return how far decisions have come, for `back_to`."""
-        return len(self.outgoing), len(self.timings), len(self.ended)
-
-    def back_to(self, mark: tuple[int, int, int]) -> None:
-        """Forget what came after a mark."""
-        outgoing, timings, ended = mark
-        del self.outgoing[outgoing:], self.timings[timings:], self.ended[ended:]
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """A batch that was in hand when a process died: its first message, its size, the deaths proven so far."""
-
-    first: str
-    messages: int
-    deaths: int
 
 
 class Journal:
@@ -107,26 +21,33 @@ class Journal:
 
     def __init__(self, schema: str) -> None:
         self._sql = {name: sql.format(schema=schema) for name, sql in _STATEMENTS.items()}
+        self.timetable = Timetable(schema)
 
     async def known(self, conn: Conn, ids: list[UUID]) -> dict[UUID, Handled]:
         """Return the messages among `ids` that were handled before."""
         rows = await conn.fetch(self._sql["known"], ids)
         return {row["message_id"]: Handled(**dict(row)) for row in rows}
 
-    async def write(self, conn: Conn, published: Mapping[int, int], entries: Entries, now: datetime) -> None:
+    async def write(self, conn: Conn, published: Mapping[int, Published], entries: Entries, now: datetime) -> None:
         """Write a batch's entries, and take what was published out of the pending set: up to a number, by lane."""
+        if entries.again:
+            await conn.execute(self._sql["revive"], entries.again)
         inbox, log = _inbox_columns(entries.handled), _log_columns(entries.outgoing)
-        await conn.execute(self._sql["write"], list(published), list(published.values()), now, *inbox, *log)
+        settled, marks = _published_columns(published)
+        await conn.execute(self._sql["write"], *settled, now, *inbox, *log, *marks)
         if entries.ended:
             await conn.execute(self._sql["end"], now, *_columns(entries.ended, _END_FIELDS))
         if entries.dead:
             await conn.execute(self._sql["bury"], now, *_columns(entries.dead, _DEAD_FIELDS))
+        if entries.attempts:
+            await conn.execute(self._sql["attempt"], now, *_columns(entries.attempts, _ATTEMPT_FIELDS))
         if entries.fired or entries.timings:
-            await self._set_timers(conn, entries)
+            await self.timetable.set(conn, entries.fired, entries.timings)
 
-    async def settle(self, conn: Conn, published: Mapping[int, int]) -> None:
+    async def settle(self, conn: Conn, published: Mapping[int, Published]) -> None:
         """Take what was published out of the pending set, when no batch comes to do it."""
-        await conn.execute(self._sql["settle"], list(published), list(published.values()))
+        settled, marks = _published_columns(published)
+        await conn.execute(self._sql["settle"], *settled, *marks)
 
     async def open_lane(self, conn: Conn, lane: int) -> tuple[int, int, bool]:
         """Return (published, last used) sequence numbers of a lane and whether its last owner left cleanly.
@@ -145,33 +66,6 @@ class Journal:
         """Return what was committed and may not have been published, in order."""
         rows = await conn.fetch(self._sql["pending"], lane)
         return [Outgoing(**dict(row)) for row in rows]
-
-    async def next_due(self, conn: Conn, lanes: list[int]) -> dict[int, datetime | None]:
-        """Return when each lane's next timer is due. Also the owner's sign of life to its locks."""
-        return {row["lane"]: row["due_at"] for row in await conn.fetch(self._sql["next_due"], lanes)}
-
-    async def next_after(self, conn: Conn, lane: int, urgent: Place, other: Place) -> datetime | None:
-        """Return when the next timer is due after these places: of those that somebody waits for, and of the others."""
-        return await conn.fetchval(self._sql["next_after"], lane, *urgent, *other)
-
-    async def due(
-        self, conn: Conn, lane: int, urgent: bool, now: datetime, after: Place, but_of: list[str], most: int
-    ) -> list[DueTimer]:
-        """Return the lane's due timers after a place, earliest first, without those of some accounts."""
-        rows = await conn.fetch(self._sql["due"], lane, urgent, now, *after, but_of, most)
-        return [_due_timer(row) for row in rows]
-
-    async def due_of(
-        self, conn: Conn, lane: int, urgent: bool, now: datetime, after: Mapping[str, Place], most: int
-    ) -> list[DueTimer]:
-        """Return the due timers of some accounts, each after a place, earliest first, at most so many of each."""
-        places = [list(column) for column in zip(*after.values(), strict=True)]
-        rows = await conn.fetch(self._sql["due_of"], lane, urgent, now, list(after), *places, most)
-        return [_due_timer(row) for row in rows]
-
-    async def recur(self, conn: Conn, lane: int, kind: str, due_at: datetime) -> None:
-        """Make sure that a recurring timer exists, in this lane."""
-        await conn.execute(self._sql["recur"], kind, lane, due_at)
 
     async def forget(self, conn: Conn, keep_days: int) -> int:
         """Delete a piece of what the inbox holds longer than its time; return how many rows that was."""
@@ -202,24 +96,11 @@ class Journal:
         """Return what this service did for a request, oldest first."""
         return [dict(row) for row in await conn.fetch(self._sql["steps"], account, request_id)]
 
-    async def _set_timers(self, conn: Conn, entries: Entries) -> None:
-        final = {(timing.kind, timing.key): (lane, timing) for lane, timing in entries.timings}
-        # What is set anew is overwritten below.
-        gone = [fired for fired in entries.fired if not isinstance(final.get(fired[:2], (0, None))[1], At)]
-        cancelled = [(t.kind, t.key, None) for _, t in final.values() if isinstance(t, Cancel)]
-        dropped = [*gone, *cancelled]
-        if dropped:
-            await conn.execute(self._sql["drop_timers"], *(list(column) for column in zip(*dropped, strict=True)))
-        wanted = [(lane, timing) for _, (lane, timing) in sorted(final.items()) if isinstance(timing, At)]
-        if wanted:
-            lanes = [lane for lane, _ in wanted]
-            payloads = [json.dumps(dict(t.payload or {})) for _, t in wanted]
-            columns = _columns((t for _, t in wanted), ("kind", "key", "account", "due_at", "urgent"))
-            await conn.execute(self._sql["set_timers"], lanes, *columns, payloads)
 
-
-def _due_timer(row: Any) -> DueTimer:
-    return DueTimer(row["kind"], row["key"], row["account"], row["due_at"], json.loads(row["payload"]))
+def _published_columns(published: Mapping[int, Published]) -> tuple[list[list[Any]], list[list[Any]]]:
+    marks = [lane.mark for lane in published.values()]
+    settled = [list(published), [lane.seq for lane in published.values()]]
+    return settled, [[mark and mark.seq for mark in marks], [mark and mark.id for mark in marks]]
 
 
 def _inbox_columns(handled: list[Handled]) -> list[list[Any]]:
@@ -238,22 +119,16 @@ def _columns(rows: Iterable[Any], fields: tuple[str, ...]) -> list[list[Any]]:
 
 
 _INBOX_FIELDS = (
-    "message_id",
-    "request_id",
-    "account",
-    "type",
-    "fate",
-    "code",
-    "outcome",
-    "refusal",
-    "digest",
-    "cause_id",
+    "message_id", "request_id", "account", "type", "fate", "code", "outcome", "refusal", "digest", "cause_id",
     "accepted",
-)
+)  # fmt: skip
 _END_FIELDS = ("message_id", "fate", "code", "refusal")
 _OUT_FIELDS = ("lane", "seq", "message_id", "subject", "key", "payload")
 _LOG_FIELDS = (*_OUT_FIELDS, "request_id")
-_DEAD_FIELDS = ("lane", "id", "stream", "stream_seq", "account", "type", "code", "detail", "payload")
+_DEAD_FIELDS = (
+    "lane", "id", "stream", "stream_seq", "account", "type", "code", "detail", "payload", "digest", "answered",
+)  # fmt: skip
+_ATTEMPT_FIELDS = ("id", "attempt", "resolution")
 
 _STATEMENTS = {
     # Which of these messages were handled before?
@@ -263,8 +138,11 @@ _STATEMENTS = {
     # All that a batch leaves behind, in one round trip.
     "write": """
         WITH settled AS (
-            UPDATE {schema}.lane AS l SET published_seq = p.seq
-            FROM unnest($1::smallint[], $2::bigint[]) AS p (lane, seq) WHERE l.lane = p.lane AND l.published_seq < p.seq
+            UPDATE {schema}.lane AS l SET published_seq = p.seq, mark_seq = coalesce(p.mark_seq, l.mark_seq),
+                mark_id = coalesce(p.mark_id, l.mark_id),
+                mark_at = CASE WHEN p.mark_id IS NULL THEN l.mark_at ELSE clock_timestamp() END
+            FROM unnest($1::smallint[], $2::bigint[], $28::bigint[], $29::uuid[]) AS p (lane, seq, mark_seq, mark_id)
+            WHERE l.lane = p.lane AND l.published_seq < p.seq
         ), sent AS (
             DELETE FROM {schema}.outbox AS o USING unnest($1::smallint[], $2::bigint[]) AS p (lane, seq)
             WHERE o.lane = p.lane AND o.seq <= p.seq
@@ -280,8 +158,8 @@ _STATEMENTS = {
             SELECT r.*, $3 FROM unnest($15::smallint[], $16::bigint[], $17::uuid[], $18::text[], $19::text[],
                 $20::bytea[], $21::uuid[]) AS r
         )
-        INSERT INTO {schema}.outbox (lane, seq, message_id, subject, ordering_key, payload)
-        SELECT r.* FROM unnest($22::smallint[], $23::bigint[], $24::uuid[], $25::text[], $26::text[],
+        INSERT INTO {schema}.outbox (lane, seq, message_id, subject, ordering_key, payload, logged_at)
+        SELECT r.*, $3 FROM unnest($22::smallint[], $23::bigint[], $24::uuid[], $25::text[], $26::text[],
             $27::bytea[]) AS r""",
     # Requests that were accepted have ended.
     "end": """
@@ -292,8 +170,11 @@ _STATEMENTS = {
     # The pending set shrinks although nothing new is written.
     "settle": """
         WITH settled AS (
-            UPDATE {schema}.lane AS l SET published_seq = p.seq
-            FROM unnest($1::smallint[], $2::bigint[]) AS p (lane, seq) WHERE l.lane = p.lane AND l.published_seq < p.seq
+            UPDATE {schema}.lane AS l SET published_seq = p.seq, mark_seq = coalesce(p.mark_seq, l.mark_seq),
+                mark_id = coalesce(p.mark_id, l.mark_id),
+                mark_at = CASE WHEN p.mark_id IS NULL THEN l.mark_at ELSE clock_timestamp() END
+            FROM unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::uuid[]) AS p (lane, seq, mark_seq, mark_id)
+            WHERE l.lane = p.lane AND l.published_seq < p.seq
         )
         DELETE FROM {schema}.outbox AS o USING unnest($1::smallint[], $2::bigint[]) AS p (lane, seq)
         WHERE o.lane = p.lane AND o.seq <= p.seq""",
@@ -318,53 +199,20 @@ _STATEMENTS = {
         UNION ALL
         SELECT lane, seq, message_id, subject, ordering_key, payload FROM {schema}.outbox WHERE lane = $1
         ORDER BY seq""",
-    # Two looks into the index for each lane.
-    "next_due": """
-        SELECT lane, least(
-            (SELECT min(due_at) FROM {schema}.timer AS t WHERE t.lane = l.lane AND t.urgent),
-            (SELECT min(due_at) FROM {schema}.timer AS t WHERE t.lane = l.lane AND NOT t.urgent)) AS due_at
-        FROM unnest($1::smallint[]) AS l (lane)""",
-    "next_after": """
-        SELECT least(
-            (SELECT due_at FROM {schema}.timer WHERE lane = $1 AND urgent AND (due_at, kind, key) > ($2, $3, $4)
-             ORDER BY due_at, kind, key LIMIT 1),
-            (SELECT due_at FROM {schema}.timer WHERE lane = $1 AND NOT urgent AND (due_at, kind, key) > ($5, $6, $7)
-             ORDER BY due_at, kind, key LIMIT 1))""",
-    "due": """
-        SELECT kind, key, account, due_at, payload FROM {schema}.timer
-        WHERE lane = $1 AND urgent = $2 AND due_at <= $3 AND (due_at, kind, key) > ($4, $5, $6)
-            AND account <> ALL ($7::text[])
-        ORDER BY due_at, kind, key LIMIT $8""",
-    # One look into the index for each account.
-    "due_of": """
-        SELECT t.kind, t.key, t.account, t.due_at, t.payload
-        FROM unnest($4::text[], $5::timestamptz[], $6::text[], $7::text[]) AS a (account, due_at, kind, key)
-        CROSS JOIN LATERAL (
-            SELECT kind, key, account, due_at, payload FROM {schema}.timer AS due
-            WHERE due.lane = $1 AND due.urgent = $2 AND due.account = a.account AND due.due_at <= $3
-                AND (due.due_at, due.kind, due.key) > (a.due_at, a.kind, a.key)
-            ORDER BY due.due_at, due.kind, due.key LIMIT $8
-        ) AS t ORDER BY t.due_at, t.kind, t.key""",
-    "recur": """
-        INSERT INTO {schema}.timer (kind, key, lane, account, due_at) VALUES ($1, '', $2, '', $3)
-        ON CONFLICT (kind, key) DO UPDATE SET lane = excluded.lane""",
-    # A fired timer goes only if nobody has set it anew meanwhile; a cancelled one goes in any case.
-    "drop_timers": """
-        DELETE FROM {schema}.timer AS t USING unnest($1::text[], $2::text[], $3::timestamptz[]) AS d (kind, key, due_at)
-        WHERE t.kind = d.kind AND t.key = d.key AND (d.due_at IS NULL OR t.due_at = d.due_at)""",
-    "set_timers": """
-        INSERT INTO {schema}.timer (lane, kind, key, account, due_at, urgent, payload)
-        SELECT r.* FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[],
-            $7::jsonb[]) AS r
-        ON CONFLICT (kind, key) DO UPDATE
-        SET lane = excluded.lane, account = excluded.account, due_at = excluded.due_at, urgent = excluded.urgent,
-            payload = excluded.payload""",
+    # What is replayed and dead again stays one letter.
     "bury": """
         INSERT INTO {schema}.dead_letter
-            (recorded_at, lane, id, stream, stream_seq, account, type, code, detail, payload)
+            (recorded_at, lane, id, stream, stream_seq, account, type, code, detail, payload, digest, answered)
         SELECT $1, r.* FROM unnest($2::smallint[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[],
-            $8::text[], $9::text[], $10::text[]) AS r
-        ON CONFLICT (id) DO NOTHING""",
+            $8::text[], $9::text[], $10::text[], $11::text[], $12::boolean[]) AS r
+        ON CONFLICT (id) DO UPDATE SET code = excluded.code, detail = excluded.detail, digest = excluded.digest,
+            answered = dead_letter.answered OR excluded.answered""",
+    "attempt": """
+        UPDATE {schema}.dead_letter AS d
+        SET attempts = d.attempts || a.attempt, resolution = a.resolution,
+            resolved_at = CASE WHEN a.resolution IS NOT NULL THEN $1::timestamptz END
+        FROM unnest($2::uuid[], $3::jsonb[], $4::text[]) AS a (id, attempt, resolution) WHERE d.id = a.id""",
+    "revive": "DELETE FROM {schema}.inbox WHERE message_id = ANY($1::uuid[]) AND fate = 'never'",
     # A holder has died if it is not the one who asks, its sessions are gone, and no restart of the database ended them.
     "count_deaths": """
         UPDATE {schema}.suspect AS s

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from services.chassis import metrics
 from services.chassis.book import Conn
 from services.chassis.caution import Caution
 from services.chassis.pump import Gap, Pump
@@ -31,9 +32,12 @@ class Lane:
         self._runtime, self.spec, self._wake = runtime, spec, wake
         self.number = spec.number
         self.pump = Pump(runtime.nats, spec, 2 * runtime.settings.batch_size, wake)
-        self.timers = Timers(runtime.service, runtime.journal, spec.number, runtime.clock, wake)
+        self.timers = Timers(
+            runtime.service, runtime.journal.timetable, spec.number, runtime.clock, wake, tracing=runtime.tracing
+        )
         self.caution = Caution(runtime.journal, spec.number, runtime.connections_name, runtime.settings.batch_size)
         self.seq = self.published = self.settled = 0
+        self.since = runtime.clock()
         self._errand: asyncio.Task[None] | None = None
         self._resetting = False
         self._reconnects = self._delivered = 0
@@ -41,6 +45,7 @@ class Lane:
     async def take_over(self, conn: Conn) -> None:
         """Publish what the predecessor had committed, then let the messages come."""
         journal = self._runtime.journal
+        await self._runtime.memory.begin(conn, self.number)
         self.published, self.seq, clean = await journal.open_lane(conn, self.number)
         pending = await journal.pending(conn, self.number)
         await self._runtime.publisher.publish(pending)
@@ -48,7 +53,8 @@ class Lane:
         if not clean:
             await self.caution.begin(conn)
         await self.timers.start(conn, first_lane=self.number == 0)
-        self._begin_again()
+        self._begin_again("taken_over")
+        metrics.TAKEN_OVER.labels(self._runtime.service.name, str(clean).lower()).inc()
         log.info("lane taken over", lane=self.number, clean=clean, published_again=len(pending))
 
     async def stop(self) -> None:
@@ -65,13 +71,13 @@ class Lane:
             errand, self._errand = self._errand, None
             errand.result()
         if self._runtime.nats.stats["reconnects"] != self._reconnects:
-            self._begin_again()
+            self._begin_again("reconnected")
         elif not self._resetting:
             try:
                 self.pump.look()
             except Gap as gap:
                 log.info("messages are missing, the consumer begins again", reason=str(gap))
-                self._begin_again()
+                self._begin_again("gap")
 
     def check_if_quiet(self) -> None:
         """If nothing has come since the last time, find out beside everything else whether it went elsewhere."""
@@ -114,14 +120,22 @@ class Lane:
         self.timers.give_back(ticks[together:])
         return raws[:together], ticks[:together]
 
-    def _begin_again(self) -> None:
+    def _begin_again(self, reason: str) -> None:
+        metrics.RESETS.labels(self._runtime.service.name, reason).inc()
         self._resetting = True
         self._reconnects = self._runtime.nats.stats["reconnects"]
         self._send_on(self._reset())
 
+    def look_back(self) -> None:
+        """Look beside everything else whether the broker still has what it acknowledged."""
+        if self._errand is None:
+            self._send_on(self._runtime.memory.check(self.number))
+
     async def _reset(self) -> None:
         await self.pump.reset(_loop_time())
         self._resetting = False
+        self._wake()
+        await self._runtime.memory.check(self.number)
 
     def _send_on(self, errand: Coroutine[Any, Any, None]) -> None:
         if self._errand is not None:

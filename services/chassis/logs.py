@@ -4,6 +4,8 @@ import hashlib
 import json
 import logging
 import re
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -15,6 +17,10 @@ SECRETS = re.compile(
 )
 SECRET_NAMES = re.compile(r"passw|secret|hash|token|credential", re.IGNORECASE)
 REMOVED = "[removed]"
+
+
+# The ids of the message in hand, for every line that is written meanwhile; asked for only when there is a line.
+HANDLED: ContextVar[Callable[[], dict[str, str]] | None] = ContextVar("handled", default=None)
 
 
 def without_secrets(text: str) -> str:
@@ -50,6 +56,11 @@ def _cleaned(content: Any) -> Any:
             return content
 
 
+def _name_message(_: Any, __: str, event: EventDict) -> EventDict:
+    handled = HANDLED.get()
+    return event if handled is None else {**handled(), **event}
+
+
 def _remove_secrets(_: Any, __: str, event: EventDict) -> EventDict:
     for key, value in event.items():
         if isinstance(value, str):
@@ -61,6 +72,7 @@ def configure(level: str, *, service: str) -> None:
     """Write JSON lines to standard output; the libraries' own log records too."""
     shared = [
         structlog.contextvars.merge_contextvars,
+        _name_message,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

@@ -69,6 +69,12 @@ async def missing(connection: Any, service: str) -> list[str]:
     return [m.name for m in migrations_of(service) if m.name not in applied]
 
 
+async def latest(connection: Any, service: str) -> str:
+    """Return the file that was applied last."""
+    sql = f'SELECT name FROM "{service}".migration ORDER BY applied_at DESC, name DESC LIMIT 1'  # noqa: S608 - a name of ours
+    return await connection.fetchval(sql) or "none"
+
+
 async def _apply(
     connection: "asyncpg.Connection[Any]", service: str, migration: Migration, applied: dict[str, str]
 ) -> bool:

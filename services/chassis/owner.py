@@ -13,21 +13,29 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 import asyncpg
 import structlog
 
+from services.chassis import metrics
 from services.chassis.batch import Batch
 from services.chassis.caution import DEATHS_ALLOWED
+from services.chassis.entries import Published
+from services.chassis.fates import code_of, fate_name
+from services.chassis.following import standing
 from services.chassis.lane import Lane, shares
+from services.chassis.logs import HANDLED
 from services.chassis.received import Raw, Tick
 from services.chassis.runtime import Runtime
 from services.chassis.service import Moment
 from services.chassis.topology import LaneSpec
+from services.chassis.tracing import BatchSpans
 
 log = structlog.get_logger()
 LOOK_AROUND_SECONDS = 1.0  # also the time between signs of life to the locks
+REMEMBER_SECONDS = 60.0  # between looks whether the broker still has what it acknowledged
 WAKE_UPS, WAKE_UPS_BESIDE = 128, 16  # of those that nobody waits for, in one batch, alone and beside others
 ROLLBACKS_ALLOWED = 5  # deadlocks and the like, one after the other
 CONSTRAINT_ERRORS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
@@ -42,8 +50,10 @@ class Owner:
         self._wake = asyncio.Event()
         self._leaving = False
         self._look_around_at = 0.0
+        self._remember_at = _loop_time() + REMEMBER_SECONDS
         self._offered: Sequence[LaneSpec] = ()
         self._unwanted: set[int] = set()
+        self._in_hand: Sequence[Raw] = ()
         self.lanes: dict[int, Lane] = {}  # who waited longest for a turn first
 
     async def run(self) -> None:
@@ -74,6 +84,12 @@ class Owner:
         self._leaving = True
         self._wake.set()
 
+    def oldest_ns(self) -> dict[int, int]:
+        """Return by lane when the broker got the oldest message that this owner has not acknowledged; 0 for none."""
+        oldest = {number: lane.pump.oldest_ns or 0 for number, lane in self.lanes.items()}
+        oldest |= {raw.lane: raw.stored_ns for raw in reversed(self._in_hand) if raw.lane in oldest}
+        return oldest
+
     def nudge(self) -> None:
         """Look at every lane now."""
         self._wake.set()
@@ -86,18 +102,29 @@ class Owner:
         self._unwanted.clear()
         offered, self._offered = self._offered, ()
         for spec in offered:
-            if spec.number not in self.lanes and await self._connection.fetchval(
-                TRY_LOCK, self._lock_class, spec.number
-            ):
+            if spec.number not in self.lanes and await self._has_locked(spec):
                 self.lanes[spec.number] = lane = Lane(self._runtime, spec, self._wake.set)
                 await lane.take_over(self._connection)
 
+    async def _has_locked(self, spec: LaneSpec) -> bool:
+        """Take a lane's lock, unless the service has left the lane's number of partitions since it was offered."""
+        if not await self._connection.fetchval(TRY_LOCK, self._lock_class, spec.number):
+            return False
+        if await standing(self._connection, self._runtime.service.name) == self._runtime.partitions:
+            return True
+        await self._connection.execute(UNLOCK, self._lock_class, spec.number)
+        return False
+
     async def _let_go(self, lane: Lane) -> None:
+        if lane.settled < lane.published:
+            unsettled = Published(lane.published, self._runtime.publisher.fresh.get(lane.number))
+            await self._runtime.journal.settle(self._connection, {lane.number: unsettled})
         await self._runtime.journal.close_lane(self._connection, lane.number, lane.published)
         await self._give_back(lane)
         log.info("lane let go", lane=lane.number)
 
     async def _lose(self, lane: Lane, error: Exception) -> None:
+        metrics.LOST.labels(self._runtime.service.name).inc()
         log.warning("lane lost", lane=lane.number, reason=f"{type(error).__name__}: {error}")
         await self._give_back(lane)
 
@@ -139,10 +166,14 @@ class Owner:
     async def _look_around(self) -> None:
         """Do what quiet lanes need and nothing else would do, busy as others may be."""
         self._look_around_at = _loop_time() + LOOK_AROUND_SECONDS
-        due = await self._runtime.journal.next_due(self._connection, list(self.lanes))
+        due = await self._runtime.journal.timetable.next_due(self._connection, list(self.lanes))
         for lane in self.lanes.values():
             lane.timers.next_due = due[lane.number]
             lane.check_if_quiet()
+        if _loop_time() >= self._remember_at:
+            self._remember_at = _loop_time() + REMEMBER_SECONDS
+            for lane in self.lanes.values():
+                lane.look_back()
         unsettled = self._unsettled()
         if unsettled:
             await self._runtime.journal.settle(self._connection, unsettled)
@@ -196,6 +227,7 @@ class Owner:
         await lane.caution.acquit(self._connection, batch)
 
     async def _handle(self, raws: Sequence[Raw], ticks: Sequence[Tick], *, killer: Raw | Tick | None = None) -> None:
+        self._in_hand = [*raws, killer] if isinstance(killer, Raw) else raws
         try:
             batch = await self._commit(raws, ticks, killer)
         except CONSTRAINT_ERRORS as error:
@@ -205,11 +237,20 @@ class Owner:
             batch = await self._set_aside(raws, ticks, error)
         for number, seq in batch.seqs.items():
             self.lanes[number].seq = seq
-        await self._runtime.publisher.publish(batch.entries.outgoing)
+        await self._publish(batch)
         for number, seq in batch.seqs.items():
             self.lanes[number].published = seq
-        await self._answer_and_acknowledge(batch, [*raws, killer] if isinstance(killer, Raw) else raws)
+        self._runtime.pace.count(len(raws) + len(ticks) + (killer is not None), batch.moment.now)
+        await self._answer_and_acknowledge(batch, self._in_hand)
+        self._in_hand = ()
         self._note_timings(batch, [*ticks, killer] if isinstance(killer, Tick) else ticks)
+
+    async def _publish(self, batch: Batch) -> None:
+        began = perf_counter()
+        await self._runtime.publisher.publish(batch.entries.outgoing)
+        self._runtime.meter.published(perf_counter() - began)
+        if batch.spans is not None:
+            batch.spans.published(message.message_id for message in batch.entries.outgoing)
 
     async def _commit(self, raws: Sequence[Raw], ticks: Sequence[Tick], killer: Raw | Tick | None = None) -> Batch:
         for attempt in range(1, ROLLBACKS_ALLOWED + 1):
@@ -221,6 +262,7 @@ class Owner:
             except asyncpg.TransactionRollbackError as error:
                 if attempt == ROLLBACKS_ALLOWED:
                     raise
+                self._runtime.meter.rolled_back()
                 log.info("the transaction was rolled back and begins again", reason=str(error), attempt=attempt)
             else:
                 return batch
@@ -256,20 +298,34 @@ class Owner:
     def _batch(self) -> Batch:
         runtime = self._runtime
         seqs = {number: lane.seq for number, lane in self.lanes.items()}
-        return Batch(runtime.service, runtime.journal, Moment(runtime.clock()), seqs)
+        spans = BatchSpans(runtime.tracing) if runtime.tracing is not None else None
+        return Batch(runtime.service, runtime.journal, Moment(runtime.clock()), seqs, runtime.replica, spans=spans)
 
     async def _write(self, batch: Batch, raws: Sequence[Raw], ticks: Sequence[Tick]) -> None:
-        published = self._unsettled()
-        async with self._connection.transaction():
-            await batch.run(self._connection, published, raws, ticks)
+        published, began = self._unsettled(), perf_counter()
+        try:
+            async with self._connection.transaction():
+                await batch.run(self._connection, published, raws, ticks)
+        finally:
+            HANDLED.set(None)
         self._note_settled(published)
+        self._runtime.meter.committed(batch, perf_counter() - began)
+        if batch.spans is not None:
+            batch.spans.committed((fate_name(item.fate), code_of(item.fate)) for item in batch.items if item.fate)
 
-    def _unsettled(self) -> dict[int, int]:
-        return {number: lane.published for number, lane in self.lanes.items() if lane.settled < lane.published}
+    def _unsettled(self) -> dict[int, Published]:
+        fresh = self._runtime.publisher.fresh
+        return {
+            number: Published(lane.published, fresh.get(number))
+            for number, lane in self.lanes.items()
+            if lane.settled < lane.published
+        }
 
-    def _note_settled(self, published: dict[int, int]) -> None:
-        for number, seq in published.items():
-            self.lanes[number].settled = seq
+    def _note_settled(self, published: dict[int, Published]) -> None:
+        for number, lane in published.items():
+            self.lanes[number].settled = lane.seq
+            if lane.mark is not None and self._runtime.publisher.fresh.get(number) is lane.mark:
+                del self._runtime.publisher.fresh[number]
 
     async def _answer_and_acknowledge(self, batch: Batch, raws: Sequence[Raw]) -> None:
         publisher, connection = self._runtime.publisher, self._runtime.nats
@@ -283,7 +339,8 @@ class Owner:
 
     def _note_timings(self, batch: Batch, ticks: Sequence[Tick]) -> None:
         for number, timing in batch.entries.timings:
-            self.lanes[number].timers.written(timing)
+            if number in self.lanes:  # another replica's lane looks around by itself
+                self.lanes[number].timers.written(timing)
         for tick in ticks:
             self.lanes[tick.lane].timers.handled(tick)
 

@@ -1,12 +1,13 @@
 """Which replica owns which lane. There is no coordinator: advisory locks decide, and replicas count each other.
 
-Every replica wants its fair share, lanes divided by replicas and rounded up. Who has less takes a free lane; who has
-more lets one go. A dead replica's sessions end, and with them its locks. A replica that cannot reach the bus ends its
-sessions itself: it does not count then, and others take its lanes.
+Every replica wants its fair share. Who has less takes a free lane; who has more lets one go. A dead replica's sessions
+end, and with them its locks. A replica that cannot reach the bus ends its sessions itself: it does not count then, and
+others take its lanes.
 """
 
 import asyncio
 import random
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,12 @@ from zlib import crc32
 import asyncpg
 import structlog
 
-from services.chassis import database
+from services.chassis import database, metrics
+from services.chassis.following import Follower
+from services.chassis.lane import Lane
 from services.chassis.owner import Owner
 from services.chassis.runtime import Runtime, replica_prefix
-from services.chassis.topology import LaneSpec, lanes
+from services.chassis.topology import EVENT_LANE, LaneSpec, lanes
 
 log = structlog.get_logger()
 LOOK_SECONDS = 0.25  # a dead owner's lane is noticed within about this time
@@ -27,9 +30,11 @@ LONGEST_PAUSE_SECONDS = 5.0
 BUS_AWAY_SECONDS = 3.0  # longer than a restart of the broker takes
 GIVE_UP_SECONDS = 1.0
 
-COUNT_REPLICAS = """
-    SELECT count(DISTINCT application_name) FROM pg_stat_activity
-    WHERE datname = current_database() AND starts_with(application_name, $1)"""
+# How many lanes each replica has.
+REPLICAS = """
+    SELECT a.application_name AS replica, count(l.objid) AS lanes FROM pg_stat_activity AS a
+    LEFT JOIN pg_locks AS l ON l.pid = a.pid AND l.locktype = 'advisory' AND l.classid = $2 AND l.granted
+    WHERE a.datname = current_database() AND starts_with(a.application_name, $1) GROUP BY 1"""
 # Other databases of the server have locks of their own.
 HELD_LANES = """
     SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND granted
@@ -39,6 +44,20 @@ HELD_LANES = """
 def lock_class(service: str) -> int:
     """Return the first half of a lane's lock, which names the service; the second half is the lane's number."""
     return crc32(f"postkontor.{service}".encode()) & 0x7FFFFFFF
+
+
+def share(replica: str, held: Mapping[str, int], lanes: int) -> int:
+    """Return how many lanes a replica shall have now, when these replicas hold so many.
+
+    Lanes divided by replicas, rounded up; but while somebody has less than that rounded down, nobody takes more than
+    that, and the richest gives one away. Otherwise five lanes could be two, two, one and none.
+    """
+    least, most = lanes // len(held), -(-lanes // len(held))
+    mine = held[replica]
+    if min(held.values()) >= least or mine > most:
+        return most
+    is_richest = replica == max(held, key=lambda name: (held[name], name))
+    return mine - 1 if is_richest and mine > least else max(mine, least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +72,9 @@ class Ownership:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._specs = lanes(runtime.service.name, runtime.settings.partitions)
+        self._specs = lanes(runtime.service.name, runtime.partitions)
         self._class = lock_class(runtime.service.name)
+        self._follower = Follower(runtime, self._class)
         self._working: _Working | None = None
         self._scout: asyncpg.Connection[Any] | None = None
         self._stopping = asyncio.Event()
@@ -64,6 +84,20 @@ class Ownership:
     def owned(self) -> list[int]:
         """Return the numbers of the lanes owned now."""
         return sorted(self._working.owner.lanes) if self._working else []
+
+    @property
+    def specs(self) -> list[LaneSpec]:
+        """Return all lanes of the service."""
+        return self._specs
+
+    def oldest_ns(self) -> dict[int, int]:
+        """Return by owned lane when the broker got the oldest message in hand; 0 for none."""
+        return self._working.owner.oldest_ns() if self._working else {}
+
+    @property
+    def lanes(self) -> list[Lane]:
+        """Return the lanes owned now."""
+        return sorted(self._working.owner.lanes.values(), key=lambda lane: lane.number) if self._working else []
 
     async def run(self) -> None:
         """Look for lanes until `stop`; outages of the database only slow this down."""
@@ -81,6 +115,7 @@ class Ownership:
     async def stop(self, seconds: float) -> None:
         """Let the owner finish its batch and let go of its lanes, for so long at most."""
         self._stopping.set()
+        await self._follower.stop()
         if self._working is not None:
             task = self._working.task
             self._working.owner.leave()
@@ -115,11 +150,27 @@ class Ownership:
     async def _look(self) -> None:
         scout = await self._scout_connection()
         owner = await self._owner()
-        replicas = await scout.fetchval(COUNT_REPLICAS, replica_prefix(self._runtime.service.name))
-        missing = -(-len(self._specs) // max(1, replicas)) - len(owner.lanes)
+        if await self._is_leaving(scout, owner):
+            return
+        rows = await scout.fetch(REPLICAS, replica_prefix(self._runtime.service.name), self._class)
+        held = {row["replica"]: row["lanes"] for row in rows} | {self._runtime.connections_name: len(owner.lanes)}
+        missing = share(self._runtime.connections_name, held, len(self._specs)) - len(owner.lanes)
         owner.offer(await self._free(scout, missing) if missing > 0 else ())
         if missing < 0:
             owner.let_go(max(owner.lanes))
+
+    async def _is_leaving(self, scout: "asyncpg.Connection[Any]", owner: Owner) -> bool:
+        """Follow the bus to another number of partitions; say whether lanes are let go of for that."""
+        stands = await self._follower.look(scout)
+        if stands.partitions != self._runtime.partitions:
+            owner.offer(())
+            self._runtime.partitions = stands.partitions
+            self._specs = lanes(self._runtime.service.name, stands.partitions)
+        if stands.leaving:
+            owner.offer(())
+            for number in owner.lanes.keys() - {EVENT_LANE}:
+                owner.let_go(number)
+        return stands.leaving
 
     async def _free(self, scout: "asyncpg.Connection[Any]", most: int) -> list[LaneSpec]:
         held = {row[0] for row in await scout.fetch(HELD_LANES, self._class)}
@@ -143,6 +194,7 @@ class Ownership:
         except Exception as error:
             # Whatever went wrong with broker or database: a fresh connection takes over from the last commit.
             for number in owner.lanes:
+                metrics.LOST.labels(self._runtime.service.name).inc()
                 log.warning("lane lost", lane=number, reason=f"{type(error).__name__}: {error}")
             await asyncio.sleep(LOOK_SECONDS)
         finally:

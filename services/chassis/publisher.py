@@ -5,15 +5,18 @@ never its head without its tail. Every message carries its id as Nats-Msg-Id: th
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import count
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from services.chassis.journal import Outgoing
+from services.chassis import metrics
+from services.chassis.entries import Mark, Outgoing
 
 log = structlog.get_logger()
 WAVE_TIMEOUT_SECONDS = 3.0
@@ -23,20 +26,40 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0
 class Publisher:
     """Publishes to JetStream on a connection shared by all lanes of a worker."""
 
-    def __init__(self, connection: Client) -> None:
-        self._connection = connection
+    def __init__(self, connection: Client, *, service: str = "") -> None:
+        self._connection, self._service = connection, service
+        self._since: float | None = None
         self._prefix = connection.new_inbox()
         self._numbers = count(1)
         self._waiting: dict[str, tuple[_Wave, Outgoing]] = {}
         self._back = asyncio.Event()
+        self.marks: dict[int, Mark] = {}  # by lane
+        self.fresh: dict[int, Mark] = {}  # of these, the ones that are not written down yet
+        self.doubtful: dict[int, Mark] = {}  # as they were before the connection broke, or the stream's numbers fell
+        self.restated: dict[int, Mark] = {}
 
     async def start(self) -> None:
         """Listen for the broker's acknowledgements."""
         await self._connection.subscribe(f"{self._prefix}.*", cb=self._acknowledged, pending_msgs_limit=-1)
 
+    def forget(self, lane: int) -> None:
+        """Let what was known of a lane's marks count no more."""
+        for marks in (self.marks, self.fresh, self.doubtful):
+            marks.pop(lane, None)
+
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Return when the broker has acknowledged every message. Retries without limit: they are committed facts."""
-        missing, pause = list(messages), FIRST_PAUSE_SECONDS
+        self._since = time.monotonic() if messages else None
+        await self._publish_all(list(messages))
+        self._since = None
+
+    @property
+    def seconds_under_way(self) -> float:
+        """Return how long what is being published has been so; 0 for nothing."""
+        return time.monotonic() - self._since if self._since is not None else 0.0
+
+    async def _publish_all(self, missing: list[Outgoing]) -> None:
+        pause = FIRST_PAUSE_SECONDS
         while missing:
             wave = _Wave(missing)
             try:
@@ -47,6 +70,7 @@ class Publisher:
                     self._waiting.pop(token, None)
             missing = [message for message in missing if message.message_id not in wave.acknowledged]
             if missing:
+                metrics.PUBLISHED_AGAIN.labels(self._service).inc()
                 log.warning("publishing again", missing=len(missing), reason=wave.trouble)
                 await self._pause(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -60,6 +84,7 @@ class Publisher:
 
     def reconnected(self) -> None:
         """Hear that the connection is a new one: acknowledgements that were under way do not come any more."""
+        self.doubtful = self.marks | self.doubtful
         for wave, _ in self._waiting.values():
             wave.end("the connection broke")
         self._back.set()
@@ -74,7 +99,7 @@ class Publisher:
             token = str(next(self._numbers))
             self._waiting[token] = (wave, message)
             wave.tokens.append(token)
-            headers = {"Nats-Msg-Id": str(message.message_id)}
+            headers = {"Nats-Msg-Id": f"{message.message_id}{message.again}"}
             try:
                 await self._connection.publish(message.subject, message.payload, f"{self._prefix}.{token}", headers)
             except Exception as error:
@@ -93,6 +118,18 @@ class Publisher:
             async with asyncio.timeout(seconds):
                 await self._back.wait()
 
+    def _remember(self, message: Outgoing, acknowledgement: bytes) -> None:
+        mark = Mark(_sequence(acknowledgement), message.message_id, datetime.now(UTC))
+        if message.again:
+            self.restated[message.lane] = mark
+            return
+        before = self.marks.get(message.lane)
+        if before is not None and mark.seq <= before.seq:
+            if b'"duplicate"' in acknowledgement:
+                return
+            self.doubtful.setdefault(message.lane, before)
+        self.marks[message.lane] = self.fresh[message.lane] = mark
+
     async def _acknowledged(self, msg: Msg) -> None:
         waiting = self._waiting.pop(msg.subject.rpartition(".")[2], None)
         if waiting is None:
@@ -100,11 +137,18 @@ class Publisher:
         wave, message = waiting
         if msg.data and b'"error"' not in msg.data:
             wave.acknowledged.add(message.message_id)
+            if message.is_event:
+                self._remember(message, msg.data)
         else:
             wave.trouble = msg.data.decode("utf-8", "replace") or "no stream takes this subject"
         wave.open -= 1
         if wave.open == 0:
             wave.complete.set()
+
+
+def _sequence(acknowledgement: bytes) -> int:
+    """Return the place in the stream. By hand: this is done for every fact."""
+    return int(acknowledgement.partition(b'"seq":')[2].partition(b",")[0].rstrip(b"} "))
 
 
 class _Wave:

@@ -109,6 +109,11 @@ class Pump:
         return len(self._buffer)
 
     @property
+    def oldest_ns(self) -> int | None:
+        """Return when the broker got the first message that waits here."""
+        return self._buffer[0].stored_ns if self._buffer else None
+
+    @property
     def delivered(self) -> int:
         """Return how many messages came since the reset."""
         return self._expected - 1
@@ -136,12 +141,15 @@ class Pump:
         self._outstanding -= 1
         tokens = msg.reply.split(".")
         # The newer form has the domain and the account's hash before the stream.
-        stream_seq, consumer_seq = (tokens[5], tokens[6]) if len(tokens) == DELIVERED_TOKENS else (tokens[7], tokens[8])
+        first = 5 if len(tokens) == DELIVERED_TOKENS else 7
+        stream_seq, consumer_seq, stored_ns = tokens[first : first + 3]
         if self._gap is None and int(consumer_seq) != self._expected:
             self._gap = f"expected delivery {self._expected} of {self._consumer}, got {consumer_seq}"
         if self._gap is None:
             self._expected += 1
-            self._buffer.append(Raw(msg.subject, msg.data, self._stream, int(stream_seq), msg.reply, self._lane))
+            self._buffer.append(
+                Raw(msg.subject, msg.data, self._stream, int(stream_seq), msg.reply, self._lane, int(stored_ns))
+            )
         self._wake()
 
     def _ended(self, msg: Msg) -> None:

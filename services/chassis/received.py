@@ -12,10 +12,12 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.base import Request
 from contracts.envelope import MAX_MESSAGE_BYTES, Envelope, Sender, content_digest
+from contracts.evolution import EVOLUTION
 from contracts.ids import derived
 from contracts.messages import REGISTRY
 from contracts.refusals import Refusal, finding, refusal, refuse
 from contracts.registry import Kind, Message
+from services.chassis.logs import without_secrets
 
 D = TypeVar("D", bound=BaseModel)
 ACCOUNT = re.compile(r"[a-z0-9][a-z0-9-]{1,38}\Z")
@@ -35,11 +37,15 @@ class Raw:
     stream_seq: int
     reply: str
     lane: int
+    stored_ns: int = 0  # when the broker got it; 0: not known
 
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[D]):
-    """A message that could be read. The account is the subject's, never the payload's."""
+    """A message that could be read. The account is the subject's, never the payload's.
+
+    `type` and `digest` are of the version that was sent, `data` is in the newest.
+    """
 
     id: UUID
     request_id: UUID
@@ -54,6 +60,8 @@ class Received(Generic[D]):
     cause_id: UUID | None = None  # the message before; a request from outside is its own beginning
     dryrun: bool = False
     quote_id: UUID | None = None
+    copy_of: UUID | None = None  # the same fact in a newer version
+    repeated: bool = False  # handed over before: only its orders count; what was given for it is not given anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +82,12 @@ class Tick:
     lane: int = 0
     urgent: bool = False
     rows_refused: bool = False
+    traceparent: str | None = None  # of who set it, if somebody waits for it; others begin their own trace
 
     @property
     def request_id(self) -> UUID:
         """Return the id that the facts of this wake-up share: nobody requested it but the clock."""
         return self.id
-
-    @property
-    def traceparent(self) -> None:
-        """Return no trace: a wake-up begins its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ def read(raw: Raw) -> Received[BaseModel] | Unreadable:
         return _unreadable(raw, account, type_, refuse("not_json"))
     try:
         envelope = message.adapter.validate_json(raw.payload)
+        newest = EVOLUTION.up(envelope.data)
     except ValidationError as error:
         return _unreadable(raw, account, type_, explain(error))
     if envelope.type != type_:
@@ -125,13 +131,14 @@ def read(raw: Raw) -> Received[BaseModel] | Unreadable:
         type=type_,
         channel=envelope.channel,
         time=envelope.time,
-        data=envelope.data,
+        data=newest,
         revision=envelope.revision,
         traceparent=envelope.traceparent,
         digest=_digest(message, account, envelope),
         cause_id=None if issubclass(message.model, Request) else envelope.causationid,
         dryrun=envelope.dryrun and message.kind == "cmd",
         quote_id=envelope.quoteid,
+        copy_of=envelope.copyof,
     )
 
 
@@ -175,7 +182,8 @@ def explain(error: ValidationError) -> Refusal:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location)[:MAX_REASON] or "?"
+    # A field's name comes from outside too.
+    return without_secrets(".".join(str(part) for part in location))[:MAX_REASON] or "?"
 
 
 def other_content_id(message: Received[Any]) -> UUID:

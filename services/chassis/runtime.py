@@ -1,6 +1,7 @@
 """What a running worker has at hand."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,18 +14,51 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from services.chassis.journal import Journal
+from services.chassis.memory import Memory
+from services.chassis.meter import Meter
 from services.chassis.publisher import Publisher
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from services.chassis.topology import LaneSpec, lanes
+from services.chassis.topology import DEFAULT_PARTITIONS, LaneSpec, lanes
+from services.chassis.tracing import Tracing
 
 log = structlog.get_logger()
+PACE_SECONDS = 60
 SERVED_AT_ONCE = 256  # questions of other processes in hand; what comes on top gets no answer
 
 
 def utc_now() -> datetime:
     """Return the time. The only clock that decisions ever see."""
     return datetime.now(UTC)
+
+
+@dataclass
+class Pace:
+    """How much was handled, in all and lately."""
+
+    started_at: datetime = field(default_factory=utc_now)
+    handled: int = 0
+    last_at: datetime | None = None
+    _lately: deque[tuple[float, int]] = field(default_factory=deque)  # by whole seconds
+
+    def count(self, messages: int, at: datetime) -> None:
+        """Count a batch."""
+        second = at.timestamp() // 1
+        self.handled, self.last_at = self.handled + messages, at
+        if self._lately and self._lately[-1][0] == second:
+            messages += self._lately.pop()[1]
+        self._lately.append((second, messages))
+        self._forget(at)
+
+    def per_second(self, at: datetime) -> float:
+        """Return the pace of the last minute, or since the start."""
+        self._forget(at)
+        seconds = min(PACE_SECONDS, max(1.0, (at - self.started_at).total_seconds()))
+        return sum(count for _, count in self._lately) / seconds
+
+    def _forget(self, at: datetime) -> None:
+        while self._lately and self._lately[0][0] < at.timestamp() - PACE_SECONDS:
+            self._lately.popleft()
 
 
 @dataclass
@@ -38,8 +72,16 @@ class Runtime:
     pool: "asyncpg.Pool[Any]"
     journal: Journal
     publisher: Publisher
+    memory: Memory
     clock: Callable[[], datetime] = utc_now
+    tracing: Tracing | None = None
+    partitions: int = DEFAULT_PARTITIONS  # that the lanes stand in, once they were looked for
+    meter: Meter = field(init=False)
+    pace: Pace = field(default_factory=Pace)
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(self.service)
 
     async def ask(self, subject: str, question: bytes, *, seconds: float) -> bytes | None:
         """Ask the processes that serve `subject`, core NATS; None when none answers in time, for whatever reason."""
@@ -83,7 +125,7 @@ class Runtime:
 
     @property
     def _events(self) -> LaneSpec:
-        return lanes(self.service.name, self.settings.partitions)[-1]
+        return lanes(self.service.name, self.partitions)[-1]
 
     @property
     def connections_name(self) -> str:

@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from contracts.base import Fact
+from contracts.evolution import EVOLUTION
 from contracts.messages import REGISTRY
 from services.chassis.book import Book, Conn, Table, Wanted
 from services.chassis.fates import Fate
-from services.chassis.received import Tick
+from services.chassis.received import Received, Tick
 
 M = TypeVar("M", bound=BaseModel)
 Keys = Callable[[Any], Iterable[Wanted]]
@@ -82,11 +83,16 @@ class Service:
     timers: dict[str, TimerHandler] = field(default_factory=dict)
     queries: dict[str, tuple[type[BaseModel], Answer]] = field(default_factory=dict)
     recurring: dict[str, float] = field(default_factory=dict)
+    counting: dict[type[Fact], Callable[[Any], None]] = field(default_factory=dict)
     on_start: list[Callable[[Any], Awaitable[None]]] = field(default_factory=list)
     on_stop: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    led_up: set[str] = field(default_factory=set)  # types that are decided on in a newer version
 
     def command(self, model: type[BaseModel], *, keys: Keys) -> Callable[[Decide], Decide]:
-        """Register the decision on a request or hand-over that this worker is a station of."""
+        """Register the decision on a request or hand-over that this worker is a station of, in its newest version.
+
+        Older versions come to the same decision, led up to the newest; so do those of events.
+        """
         return self._register("cmd", model, keys)
 
     def event(
@@ -121,6 +127,15 @@ class Service:
 
         return register
 
+    def counts(self, model: type[Fact]) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+        """Register what is counted about a fact of this worker's, for its metrics; called once it is committed."""
+
+        def register(count: Callable[[Any], None]) -> Callable[[Any], None]:
+            self.counting[model] = count
+            return count
+
+        return register
+
     def heard(self) -> list[str]:
         """Return the types of the facts that this worker hears."""
         return sorted(type_ for kind, type_ in self.messages if kind == "evt")
@@ -132,13 +147,20 @@ class Service:
         handler = self.messages.get(("evt", ".".join(subject.split(".")[2:5])))
         return handler is None or handler.concerns is None or handler.concerns(payload)
 
+    def hears_better(self, message: object) -> bool:
+        """Tell whether a message is a fact's copy in an older version, while this worker hears it in a newer one."""
+        return isinstance(message, Received) and message.copy_of is not None and message.type in self.led_up
+
     def _register(
         self, kind: str, model: type[BaseModel], keys: Keys, owner: str | None = None, concerns: Concerns | None = None
     ) -> Callable[[Decide], Decide]:
         def register(decide: Decide) -> Decide:
-            message = REGISTRY.of(model)
-            type_ = message.type if owner is None else message.type.replace(f"{message.service}.", f"{owner}.", 1)
-            self.messages[kind, type_] = Handler(keys, decide, concerns)
+            for version in (model, *EVOLUTION.older(model)):
+                message = REGISTRY.of(version)
+                type_ = message.type if owner is None else message.type.replace(f"{message.service}.", f"{owner}.", 1)
+                self.messages[kind, type_] = Handler(keys, decide, concerns)
+                if version is not model:
+                    self.led_up.add(type_)
             return decide
 
         return register

@@ -25,9 +25,11 @@ from contracts.ids import derived
 from services.chassis.backlog import Backlog, DueTimer, Name, Place
 from services.chassis.book import Conn
 from services.chassis.fates import At, Timing
-from services.chassis.journal import Journal
+from services.chassis.logs import HANDLED
 from services.chassis.received import Tick
 from services.chassis.service import Service
+from services.chassis.timetable import Timetable
+from services.chassis.tracing import Tracing, traced_look
 
 log = structlog.get_logger()
 AT_ONCE = 512  # under way in one lane: observations, and what was seen until its batch is written
@@ -62,9 +64,16 @@ class Timers:
     """The timers of one lane, as its owner sees them."""
 
     def __init__(
-        self, service: Service, journal: Journal, lane: int, clock: Callable[[], datetime], wake: Callable[[], None]
+        self,
+        service: Service,
+        timetable: Timetable,
+        lane: int,
+        clock: Callable[[], datetime],
+        wake: Callable[[], None],
+        tracing: Tracing | None = None,
     ) -> None:
-        self._service, self._journal, self._lane = service, journal, lane
+        self._service, self._timetable, self._lane = service, timetable, lane
+        self._tracing = tracing
         self._clock, self._wake = clock, wake
         self._ready_urgent: deque[Tick] = deque()
         self._ready: deque[Tick] = deque()
@@ -82,8 +91,8 @@ class Timers:
         """Read the next due time; the service's first lane also keeps its recurring timers."""
         if first_lane:
             for kind in self._service.recurring:
-                await self._journal.recur(conn, self._lane, kind, self._clock())
-        self.next_due = (await self._journal.next_due(conn, [self._lane]))[self._lane]
+                await self._timetable.recur(conn, self._lane, kind, self._clock())
+        self.next_due = (await self._timetable.next_due(conn, [self._lane]))[self._lane]
 
     def written(self, timing: Timing) -> None:
         """Hear of a timer that a batch has set or cancelled: what was read of it before is out of date."""
@@ -164,13 +173,13 @@ class Timers:
             self.next_due = now + LOOK_AGAIN  # there is no room now; who makes some reads on
         else:
             places = [kind.read_to for kind in self._kinds]
-            self.next_due = await self._journal.next_after(conn, self._lane, *places)
+            self.next_due = await self._timetable.next_after(conn, self._lane, *places)
 
     async def _read(self, conn: Conn, kind: _Kind, now: datetime) -> None:
         """Take in rows: of accounts that are not waiting yet first."""
         backlog = kind.backlog
         if kind.has_more:
-            page = await self._journal.due(conn, self._lane, kind.urgent, now, kind.read_to, backlog.left, PAGE)
+            page = await self._timetable.due(conn, self._lane, kind.urgent, now, kind.read_to, backlog.left, PAGE)
             for timer in page:
                 if timer.name not in self._held_back and not self._is_in_hand(timer):
                     backlog.offer(timer)
@@ -178,7 +187,7 @@ class Timers:
             kind.has_more = len(page) == PAGE
         wanting, most = backlog.wanting()
         if wanting:
-            rows = await self._journal.due_of(conn, self._lane, kind.urgent, now, wanting, most)
+            rows = await self._timetable.due_of(conn, self._lane, kind.urgent, now, wanting, most)
             backlog.refill(wanting, rows, most)
 
     def _is_in_hand(self, timer: DueTimer) -> bool:
@@ -220,6 +229,7 @@ class Timers:
             payload=timer.payload,
             lane=self._lane,
             urgent=kind.urgent,
+            traceparent=timer.traceparent,
         )
         self._in_hand[timer.name] = tick
         self._held[timer.account] += 1
@@ -254,16 +264,20 @@ class Timers:
         return next(kind for kind in self._kinds if kind.urgent == tick.urgent)
 
     async def _observe(self, tick: Tick, observe: Callable[[Tick], Any]) -> None:
-        name = (tick.kind, tick.key)
+        name, trace = (tick.kind, tick.key), tick.traceparent
+        HANDLED.set(lambda: {"message_id": str(tick.id), "account": tick.account, "message_type": tick.kind})
         try:
-            seen = await observe(tick)
+            if self._tracing is None:
+                seen = await observe(tick)
+            else:
+                seen, trace = await traced_look(self._tracing, tick.kind, trace, lambda: observe(tick))
         except Exception:
             log.exception("an observation failed and will be tried again", kind=tick.kind, seconds=RETRY_SECONDS)
             self._held_back[name] = self._clock() + timedelta(seconds=RETRY_SECONDS)
             self._let_go(tick)
         else:
             self._held_back.pop(name, None)
-            self._queue_of(tick).append(replace(tick, observation=seen))
+            self._queue_of(tick).append(replace(tick, observation=seen, traceparent=trace))
         finally:
             self._running.pop(name, None)
             self._wake()

@@ -56,13 +56,13 @@ class Trail:
     ) -> tuple[list["_Weighed"], bool]:
         received = await conn.fetch(self._sql["received"], account, request_id, limit + 1)
         said = await conn.fetch(self._sql["said"], account, request_id, limit + 1)
-        found = [*(_received(row) for row in received), *(_said(row) for row in said)]
+        found = [*(_received(row) for row in received), *_all_said(said)]
         return sorted(found, key=lambda weighed: weighed.message.at), True
 
     async def _about(self, conn: Conn, account: str, about: str, ask: AskTrail) -> tuple[list["_Weighed"], bool]:
         key = f"{account}/{about}"  # no account's id has a slash: what begins so is its own
         rows = await conn.fetch(self._sql["about"], key, list(ask.facts), ask.limit + 1, LOOKED_AT_MOST)
-        found = [_said(row) for row in rows if row["message_id"] is not None]
+        found = list(_all_said(row for row in rows if row["message_id"] is not None))
         return found, rows[0]["looked_at"] < LOOKED_AT_MOST
 
 
@@ -101,8 +101,15 @@ def _received(row: Any) -> _Weighed:
     return _Weighed(message, len(row["refusal"] or ""))
 
 
-def _said(row: Any) -> _Weighed:
-    envelope: dict[str, Any] = json.loads(row["payload"])
+def _all_said(rows: Iterable[Any]) -> Iterable[_Weighed]:
+    """Yield every fact once: copies in older versions say nothing more."""
+    for row in rows:
+        envelope: dict[str, Any] = json.loads(row["payload"])
+        if "copyof" not in envelope:
+            yield _said(row, envelope)
+
+
+def _said(row: Any, envelope: dict[str, Any]) -> _Weighed:
     message = TrailMessage(
         id=row["message_id"],
         request_id=row["request_id"],

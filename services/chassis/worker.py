@@ -20,14 +20,21 @@ from faststream import FastStream
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from services.chassis import database, health, logs, migrations, queries
+from services.chassis import database, health, logs, metrics, migrations, queries, upkeep
 from services.chassis.bus import Access, Bus
 from services.chassis.journal import KEEP_EVENTS_DAYS, KEEP_INBOX_DAYS, Journal
+from services.chassis.memory import Memory
+from services.chassis.originals import Originals
 from services.chassis.ownership import Ownership
 from services.chassis.publisher import Publisher
+from services.chassis.recollection import Recollection
+from services.chassis.reconciling import Reconciler
 from services.chassis.runtime import Runtime
+from services.chassis.scrape import Scrape
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.chassis.status import Status
+from services.chassis.tracing import Tracing, from_environment
 
 S = TypeVar("S", bound=BaseSettings)
 Process = Callable[[Settings], Coroutine[Any, Any, None]]
@@ -42,7 +49,8 @@ EXIT_FAILED, EXIT_USAGE = 1, 2
 class Worker:
     """One process of a service. `start` and `stop` are also what tests call."""
 
-    def __init__(self, service: Service, settings: Settings) -> None:
+    def __init__(self, service: Service, settings: Settings, *, tracing: Tracing | None = None) -> None:
+        self._tracing = tracing or from_environment(service.name)
         self._service, self._settings = service, settings
         self.broker = Bus(
             **Access.of(settings).for_faststream(),
@@ -69,23 +77,32 @@ class Worker:
         settings, service = self._settings, self._service
         replica = uuid4().hex[:8]
         nats = await self.broker.connect()
-        journal, publisher = Journal(service.name), Publisher(nats)
+        journal, publisher = Journal(service.name), Publisher(nats, service=service.name)
         await publisher.start()
-        runtime = Runtime(service, settings, replica, nats, None, journal, publisher)  # type: ignore[arg-type]
+        originals = Originals(nats, service.name)
+        recollection = Recollection(service.name)
+        memory = Memory(originals, recollection, publisher)
+        reconciler = Reconciler(originals, recollection, publisher)
+        service = upkeep.equipped(service, originals, reconciler)
+        runtime = Runtime(service, settings, replica, nats, None, journal, publisher, memory)  # type: ignore[arg-type]
+        runtime.tracing = self._tracing
         await self._wait_for_database(runtime)
+        memory.pool = reconciler.pool = runtime.pool
         await self._require_schema(runtime)
         self.runtime, self.ownership = runtime, Ownership(runtime)
         for hook in service.on_start:
             await hook(runtime)
         await queries.serve(runtime)
+        await Status(runtime, self.ownership).serve()
         self._tasks = [
             asyncio.create_task(self.ownership.run(), name="ownership"),
             asyncio.create_task(self._tend(runtime), name="tend"),
         ]
         if settings.health_port:
             reports = health.Health(runtime, self.ownership)
-            self._health = await health.serve(reports, settings.health_host, settings.health_port)
-        log.info("worker started", replica=replica, partitions=settings.partitions)
+            scrape = Scrape(runtime, self.ownership)
+            self._health = await health.serve(reports, scrape.text, settings.health_host, settings.health_port)
+        log.info("worker started", replica=replica)
 
     async def stop(self) -> None:
         """Finish the batches in hand, publish, let go of the lanes, close."""
@@ -108,6 +125,8 @@ class Worker:
             await task
         self.runtime.pool.terminate()
         await self.broker.stop()
+        if self._tracing is not None:
+            await self._tracing.stop()
         log.info("worker stopped")
 
     async def _wait_for_database(self, runtime: Runtime) -> None:
@@ -141,12 +160,14 @@ class Worker:
             await asyncio.sleep(TEND_SECONDS)
 
     async def _reconnected(self) -> None:
+        metrics.RECONNECTS.labels(self._service.name).inc()
         log.info("the bus is back")
         if self.runtime is not None and self.ownership is not None:
             self.runtime.publisher.reconnected()
             self.ownership.nudge()
 
     async def _bus_error(self, error: Exception) -> None:
+        metrics.BUS_ERRORS.labels(self._service.name).inc()
         log.warning("bus error", reason=f"{type(error).__name__}: {error}")
 
     async def _bus_closed(self) -> None:

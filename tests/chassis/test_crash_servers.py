@@ -12,7 +12,6 @@ from crash_stand import (
     LANES,
     SETTLED_SECONDS,
     SPECS,
-    Cable,
     all_handled,
     connect,
     losses,
@@ -22,6 +21,7 @@ from deploy.devstack.ports import LOOPBACK
 from services.chassis import topology
 from services.chassis.bus import Access
 from services.chassis.ownership import lock_class
+from tests.cable import Cable
 
 pytestmark = pytest.mark.crash
 

@@ -23,7 +23,7 @@ async def runtimes(nats_server: NatsServer, register: Register) -> AsyncIterator
     made: list[Runtime] = []
     for name in ("a", "b"):
         connection = await nats.connect(**Access(nats_server.url, seed=register.seed_file("admin")).for_nats())
-        parts: Any = (None, None, None)
+        parts: Any = (None, None, None, None)
         made.append(Runtime(Service("counting", tables=()), Settings(), name, connection, *parts))
     yield made
     for runtime in made:

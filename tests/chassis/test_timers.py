@@ -13,10 +13,10 @@ import pytest_asyncio
 from contracts.mailbox_v1 import DeleteGroup, GroupDeleted, GroupView, SetMailboxFeatures
 from services.chassis.backlog import Place
 from services.chassis.fates import At, Cancel, Done, Say
-from services.chassis.journal import Journal
 from services.chassis.runtime import utc_now
 from services.chassis.service import Service
 from services.chassis.timers import AT_ONCE, AT_ONCE_OF_A_KIND, EARLIEST
+from services.chassis.timetable import Timetable
 
 LANES = 5
 MANY = 10_000
@@ -226,7 +226,7 @@ async def test_due_rows_are_read_by_index_and_nothing_more_than_asked_for(full_t
         "next_due": ([99],),
         "next_after": (99, *place, *place),
     }
-    statements = Journal("mailbox")._sql
+    statements = Timetable("mailbox")._sql
     for name, arguments in questions.items():
         prepared = await full_table.prepare(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statements[name]}")
         await full_table.execute("SET LOCAL plan_cache_mode = force_generic_plan")

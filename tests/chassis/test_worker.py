@@ -192,6 +192,14 @@ async def test_a_message_of_unknown_kind_is_refused_to_its_sender(bus, subject, 
     await goes_on(bus)
 
 
+async def test_half_a_character_is_set_aside_and_no_worker_stumbles(bus):
+    await bus.send_raw(SUBJECT, message(order("half@x.de")).replace(b"half@", b"\\ud800@"))
+    await goes_on(bus)
+    assert "ud800" in (await letter(bus, "not_json"))["payload"]
+    asked = await bus.client.request("qry.nordwind.mailbox.request.v1", b'{"request_id": "\\ud800"}', timeout=5)
+    assert asked.headers["Nats-Service-Error-Code"] == "400"
+
+
 async def test_a_type_other_than_the_subjects_is_refused(bus):
     id_ = uuid7()
     await bus.send_raw(SUBJECT, message(order("a@x.de"), id=id_, type="mailbox.delete-group.v1"))

@@ -24,8 +24,23 @@ CREATE INDEX inbox_age ON {schema}.inbox USING brin (handled_at);
 CREATE TABLE {schema}.lane (
     lane smallint PRIMARY KEY,
     published_seq bigint NOT NULL DEFAULT 0,
-    clean boolean NOT NULL DEFAULT true
+    clean boolean NOT NULL DEFAULT true,
+    -- The latest fact that the broker has acknowledged, and where: if it is not there any more, the broker has forgotten.
+    mark_seq bigint,
+    mark_id uuid,
+    mark_at timestamptz,
+    stream_made_at text,
+    forgotten text, -- what was noticed, until the stream is reconciled
+    ahead text, -- a fact on the bus that this database does not know: it is an older copy; until reconciled too
+    reconciled_at timestamptz,
+    CONSTRAINT mark_is_whole CHECK ((mark_seq IS NULL) = (mark_id IS NULL))
 ) WITH (fillfactor = 50);
+
+-- The number of partitions that lanes and timers stand in: one row. The bus may be ahead of it (following.py).
+CREATE TABLE {schema}.standing (
+    partitions smallint NOT NULL CONSTRAINT partitions_are_few CHECK (partitions BETWEEN 1 AND 64),
+    one boolean PRIMARY KEY DEFAULT true CONSTRAINT one_standing CHECK (one)
+);
 
 -- Facts, for ever replayable: the streams can be rebuilt from here.
 CREATE TABLE {schema}.event_log (
@@ -45,6 +60,13 @@ CREATE INDEX event_log_request ON {schema}.event_log (request_id);
 CREATE INDEX event_log_about ON {schema}.event_log (hashtext(ordering_key), logged_at);
 CREATE TABLE {schema}.event_log_other PARTITION OF {schema}.event_log DEFAULT;
 
+-- While the stream is compared with the log: the facts that it still has.
+CREATE UNLOGGED TABLE {schema}.survivor (
+    message_id uuid PRIMARY KEY,
+    subject text NOT NULL,
+    stream_seq bigint NOT NULL
+);
+
 -- Hand-overs still to be published. They may carry a password hash on its way, so nothing of them stays.
 CREATE TABLE {schema}.outbox (
     lane smallint NOT NULL,
@@ -53,6 +75,7 @@ CREATE TABLE {schema}.outbox (
     subject text NOT NULL,
     ordering_key text NOT NULL,
     payload bytea NOT NULL,
+    logged_at timestamptz NOT NULL,
     PRIMARY KEY (lane, seq)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
@@ -65,6 +88,7 @@ CREATE TABLE {schema}.timer (
     due_at timestamptz NOT NULL,
     urgent boolean NOT NULL DEFAULT false,
     payload jsonb NOT NULL DEFAULT '{}',
+    traceparent text, -- of who set it, if somebody waits for it
     PRIMARY KEY (kind, key)
 );
 CREATE INDEX timer_due ON {schema}.timer (lane, urgent, due_at, kind, key);
@@ -81,9 +105,15 @@ CREATE TABLE {schema}.dead_letter (
     code text NOT NULL,
     detail text NOT NULL,
     payload text NOT NULL,
+    digest text NOT NULL, -- equal for equal troubles
+    answered boolean NOT NULL, -- its sender was told no
+    attempts jsonb NOT NULL DEFAULT '[]', -- when, by whom, with which code, how it ended; oldest first
     recorded_at timestamptz NOT NULL,
-    resolved_at timestamptz
+    resolved_at timestamptz,
+    resolution text CONSTRAINT resolution_known CHECK (resolution IN ('replayed', 'discarded')),
+    CONSTRAINT resolved_somehow CHECK ((resolved_at IS NULL) = (resolution IS NULL))
 );
+CREATE INDEX dead_letter_open ON {schema}.dead_letter (recorded_at) WHERE resolved_at IS NULL;
 
 -- Batches that were in hand when a process died, by their first message. Written only after an unclean end.
 -- holder is the application_name of who has it in hand, null when nobody has.
