@@ -62,6 +62,7 @@ Where to read
                           message -> rows, rule, fate
     queries.py            answers
     reasons.py            answers: what decided a price or a cap
+    measures.py           what is counted for operators
     store.py, store_closures.py, store_ledger.py, store_invoices.py, store_files.py, store_plan.py, store_prices.py,
     store_quotes.py,
     store_check.py, store_reasons.py

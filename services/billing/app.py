@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.invoicing_v1 import Party, PayTo
+from contracts.billing_v1 import CapacityReleased
+from contracts.invoicing_v1 import AccountParked, LedgerDiffers, Party, PayTo
 from services.billing import (
     announcing,
     handlers_closing,
@@ -18,6 +19,7 @@ from services.billing import (
     handlers_packages,
     handlers_prices,
     handlers_quotes,
+    measures,
     pricing,
     queries,
     reasons,
@@ -106,7 +108,7 @@ async def use_settings(runtime: Any) -> None:
     HOUSE.quote_validity = timedelta(seconds=settings.quote_seconds)
     HOUSE.release_grace = timedelta(seconds=settings.release_grace_seconds)
     HOUSE.closure_grace = timedelta(days=settings.deletion_grace_days)
-    HOUSE.pool, HOUSE.runtime, HOUSE.partitions = runtime.pool, runtime, runtime.settings.partitions
+    HOUSE.pool, HOUSE.runtime = runtime.pool, runtime
     # Named as the operator writes them.
     HOUSE.seller_lacks = tuple(f"POSTKONTOR_{name.upper()}" for name in SELLER_NEEDS if not getattr(settings, name))
     HOUSE.seller = None if HOUSE.seller_lacks else _seller(settings)
@@ -152,4 +154,7 @@ def _seller(settings: BillingSettings) -> Seller:
     return Seller(party, pay_to, settings.payment_days)
 
 
+service.counts(CapacityReleased)(measures.count_released)
+service.counts(AccountParked)(measures.count_parked)
+service.counts(LedgerDiffers)(measures.count_differences)
 service.on_start.append(use_settings)

@@ -96,6 +96,13 @@ def reserve(
     return Kept(Reservation(holders=(moved.holder,), expires_at=expires_at), say)
 
 
+def reserved_before(message: Received[Any], book: Book, holder: str, over_at: datetime) -> Reservation:
+    """Return what is still kept for a request that was handed on before; if nothing is, one that was over at a time."""
+    targets = holding(book, message.account, holder).targets
+    expires_at = next((target.expires_at for target in targets if target.request_id == message.request_id), over_at)
+    return Reservation(holders=(holder,), expires_at=expires_at)
+
+
 def confirm(message: Received[Any], book: Book, holder: str, news: News, particular: Particular | None = None) -> Fate:
     """Book what is in use now. What does not fit under the cap is set aside for the operator, never booked.
 

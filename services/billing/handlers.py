@@ -77,7 +77,7 @@ class House:
     release_grace: timedelta = timedelta(hours=24)  # its word about that may take so long to arrive
     closure_grace: timedelta = timedelta(days=14)
     quote_validity: timedelta = timedelta(hours=24)
-    partitions: int = 4
+    partitions: int = 4  # where no worker runs
     seller: Seller | None = None  # without one there are no invoices
     seller_lacks: tuple[str, ...] = ()
     series: str = "RE"
@@ -86,6 +86,11 @@ class House:
     invoices_at_once: int = 50
     pool: Any = None
     runtime: Any = None
+
+    @property
+    def parts(self) -> int:
+        """Return into how many parts a run is divided: one for each lane of requests."""
+        return self.partitions if self.runtime is None else self.runtime.partitions
 
 
 HOUSE = House()
@@ -211,6 +216,10 @@ def _reserved(
     key: str, change: Change = quotes.NO_CHANGE, terms: PlanTerms | None = None,
 ) -> Fate:  # fmt: skip
     message, room = bargain.message, book.get(ROOMS, bargain.message.account)
+    if message.repeated and not message.dryrun:
+        # The order may be lost, but the room is kept once: after its time mailbox refuses, or knows the order already.
+        before = booking.reserved_before(message, book, holder, bargain.now - HOUSE.reservation_ttl)
+        return HandedOver((Order(order(reservation=before), key=key),))
     expires_at = bargain.now + HOUSE.reservation_ttl
     moved = booking.intended(message, book, holder, quantity, expires_at=expires_at, terms=terms)
     kept = booking.reserve(message, book, moved, expires_at=expires_at, terms=terms)

@@ -95,7 +95,7 @@ def invoice_month(tick: Tick, book: Book, moment: Moment) -> Fate:
 
 
 def _begin(book: Book, period: str, request_id: UUID | None) -> tuple[Order, ...]:
-    run = runs.begun(book.get(RUNS, period), period, TERMS.partitions, request_id)
+    run = runs.begun(book.get(RUNS, period), period, TERMS.parts, request_id)
     book.put(RUNS, period, run)
     return tuple(
         Order(

@@ -15,5 +15,6 @@ goes through a batch like a message. A look that is under way answers only the r
     corroboration.py  who is asked before a first yes counts: a validating recursor, other sites
     attempts.py     diagnoses as the contract words them  records.py    the records that mail wants, pure
     settings.py     what the environment says             standalone.py one look without bus and database
+    measures.py     what is counted for operators
     handbook.py     writes docs/dns.md for support staff
 """

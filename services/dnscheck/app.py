@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from contracts.dnscheck_v1 import AdviceChecked, MxChecked, TxtChecked
+from services.dnscheck import measures
 from services.dnscheck.corroboration import Corroborator, perspective_of, subject_of
 from services.dnscheck.handlers import LOOKOUT, service
 from services.dnscheck.settings import DnscheckSettings
@@ -34,5 +36,8 @@ async def close_resolver() -> None:
         LOOKOUT.resolver.close()
 
 
+service.counts(TxtChecked)(measures.count_txt)
+service.counts(MxChecked)(measures.count_mx)
+service.counts(AdviceChecked)(measures.count_advice)
 service.on_start.append(use_settings)
 service.on_stop.append(close_resolver)

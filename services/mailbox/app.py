@@ -15,6 +15,7 @@ from services.mailbox import (
     handlers_features,
     handlers_forwarding,
     handlers_groups,
+    handlers_privacy,
     handlers_removal,
     queries,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "handlers_features",
     "handlers_forwarding",
     "handlers_groups",
+    "handlers_privacy",
     "handlers_removal",
     "queries",
     "service",

@@ -22,6 +22,7 @@ from contracts.billing_v1 import (
 )
 from contracts.closure_v1 import AccountClosed, AccountReactivated, AccountSuspended
 from contracts.envelope import MAX_MESSAGE_BYTES
+from contracts.evolution import view_up
 from contracts.mailbox_v1 import (
     AliasesChanged,
     BlockedSendersChanged,
@@ -31,15 +32,15 @@ from contracts.mailbox_v1 import (
     MailboxPasswordSet,
     MailboxReactivated,
     MailboxSuspended,
-    PersonRenamed,
+    MailboxView,
     PlanChanged,
     ReactivateMailbox,
     RemoveAliases,
-    RenamePerson,
     SetMailboxPassword,
     SuspendMailbox,
     UnblockSenders,
 )
+from contracts.mailbox_v2 import PersonRenamed, RenamePerson
 from contracts.refusals import Finding, Refusal, finding, refusal
 from contracts.values import domain_of
 from services.chassis.book import Book, Wanted
@@ -56,6 +57,7 @@ from services.mailbox.store_backups import BACKUPS, RESTORES
 from services.mailbox.store_forwarding import CATCH_ALLS, FLOWS, FORWARD_ONLY, THE_ACCOUNT
 from services.mailbox.store_groups import GROUPS
 from services.mailbox.store_history import HISTORIES
+from services.mailbox.store_privacy import ERASURES
 from services.mailbox.store_removals import REMOVALS
 from services.mailbox.terms import TERMS
 
@@ -76,6 +78,7 @@ service = Service(
         RESTORES,
         FLOWS,
         OWNERS,
+        ERASURES,
     ),
 )
 
@@ -183,10 +186,15 @@ def open_domain(book: Book, domain: Domain | None, account: str, name: str, doma
 
 @service.command(RenamePerson, keys=asked)
 def rename_person(message: Received[RenamePerson], book: Book, moment: Moment) -> Fate:
-    """Change the person's name."""
-    ask = message.data
-    decide = partial(rules.rename, first_name=ask.first_name, last_name=ask.last_name)
-    return requested(message, book, moment, "rename-person", decide, PersonRenamed)
+    """Change the person's name; one who has one name only has no first one."""
+    person = message.data.person
+    decide = partial(rules.rename, first_name=person.given_name or "", last_name=person.family_name)
+    return requested(message, book, moment, "rename-person", decide, renamed)
+
+
+def renamed(mailbox: MailboxView) -> PersonRenamed:
+    """State the new name in version 2."""
+    return PersonRenamed(mailbox=view_up(mailbox))
 
 
 @service.command(SetMailboxPassword, keys=asked)

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 import structlog
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.chassis import database
-from services.chassis.settings import Settings
+from services.chassis.settings import Settings, WithSecrets
 from services.chassis.worker import read_settings
 from services.mailbox import reads
 from services.mailbox.screening import PASS, REFUSE, Question, answer, attributes_of, question_of
@@ -36,7 +36,7 @@ def _host_and_port(text: str) -> str:
     return text
 
 
-class PolicySettings(BaseSettings):
+class PolicySettings(WithSecrets):
     """What the environment says to the policy service alone."""
 
     model_config = SettingsConfigDict(env_prefix="POSTKONTOR_POLICY_", extra="ignore")

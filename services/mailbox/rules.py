@@ -21,7 +21,7 @@ Verb = Literal[
     "create-mailbox", "rename-person", "set-mailbox-password", "change-plan", "add-aliases", "remove-aliases",
     "set-forwardings", "set-mailbox-features", "block-senders", "unblock-senders", "suspend-mailbox",
     "reactivate-mailbox", "schedule-deletion", "undelete-mailbox", "delete-mailbox", "vacate-domain", "tune-spam",
-    "require-password-change",
+    "require-password-change", "erase-person",
 ]  # fmt: skip
 
 # What becomes of a mailbox; a pair that is not here is refused. A suspended mailbox can still be administered, one that
@@ -63,6 +63,7 @@ LIFE_CYCLE: Mapping[tuple[Stage, Verb], MailboxState] = {
     ("deleting", "undelete-mailbox"): "active",  # or suspended, if it was: see deletion.undelete
     ("deleting", "delete-mailbox"): "deleted",
     ("deleting", "vacate-domain"): "deleting",
+    ("deleted", "erase-person"): "deleted",
 }
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from services.dnscheck.asking.budget import Budget
 from services.dnscheck.asking.replies import ServerTrouble
 from services.dnscheck.asking.restraint import Pair, Rates, Restraint, Server
+from services.dnscheck.measures import UNASKED
 
 SWEEP_SECONDS = 0.1  # one look over all lines, instead of a timer for each who waits
 RESTS = "not asked: it stayed silent before and is left alone for a while"
@@ -47,10 +48,10 @@ class Turns:
         server = restraint.server(address, now)
         pair = restraint.pair(server, zone, now, is_registry=self._is_registry(zone))
         if not budget.insistent and not restraint.lets_through(server, pair, now):
-            return ServerTrouble("timeout", RESTS)
+            return _unasked("resting", RESTS)
         wait_seconds = restraint.seconds_until_turn(server, pair, now, budget.ends_at - now, is_urgent=budget.insistent)
         if wait_seconds is None:
-            return ServerTrouble("timeout", NO_TURN)
+            return _unasked("no_turn", NO_TURN)
         if wait_seconds:
             return self._wait(server, pair, wait_seconds, budget)
         turn = self._turn(server, pair)
@@ -84,14 +85,14 @@ class Turns:
             place = turn.places.stand_in_line(budget)
             try:
                 if not await place:
-                    return ServerTrouble("timeout", NO_TURN)
+                    return _unasked("no_turn", NO_TURN)
             except asyncio.CancelledError:
                 if not place.cancelled() and place.result():
                     self._give_back(turn)  # it came at the same moment
                 raise
         if not budget.insistent and self.restraint.rests(turn.server, turn.pair, monotonic()):
             self._give_back(turn)
-            return ServerTrouble("timeout", RESTS)
+            return _unasked("resting", RESTS)
         if self._all.free:
             self._all.free -= 1
             return turn
@@ -109,7 +110,7 @@ class Turns:
             self._give_back(turn)
             raise
         self._give_back(turn)
-        return ServerTrouble("timeout", NO_TURN)
+        return _unasked("no_turn", NO_TURN)
 
     def _sweep_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._sweeping_in is not loop:  # an earlier loop ended with its timers
@@ -130,6 +131,11 @@ class Turns:
         turn.places.give()
         if turn.places.are_unused:
             self._places.pop(turn.server.address, None)
+
+
+def _unasked(reason: str, says: str) -> ServerTrouble:
+    UNASKED.labels(reason).inc()
+    return ServerTrouble("timeout", says)
 
 
 class Places:
