@@ -1,7 +1,7 @@
 """The `authorization` block of the server's configuration. Whoever has no key in it cannot connect."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from deploy.bus.permissions import Permissions, permissions_of
 from deploy.bus.register import Entry
@@ -9,9 +9,13 @@ from deploy.bus.register import Entry
 RESPONSE = '{max: 1, expires: "1m"}'  # to each question one answer
 
 
-def authorization(entries: Iterable[Entry], *, partitions: int) -> str:
-    """Return the block for these identities, as an include of nats-server's configuration."""
-    users = "".join(_user(entry, permissions_of(entry.identity, partitions)) for entry in entries)
+def authorization(entries: Iterable[Entry], *, partitions: int | Sequence[int]) -> str:
+    """Return the block for these identities, as an include of nats-server's configuration.
+
+    With two numbers of partitions while the bus goes from one to the other.
+    """
+    numbers = (partitions,) if isinstance(partitions, int) else tuple(partitions)
+    users = "".join(_user(entry, permissions_of(entry.identity, *numbers)) for entry in entries)
     return f"# Written by `postkontor bus render`.\nauthorization {{\n    timeout: 5\n    users = [\n{users}    ]\n}}\n"
 
 

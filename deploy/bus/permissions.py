@@ -11,10 +11,11 @@ from typing import Literal, assert_never
 from contracts.identities import durable_name, inbox_prefix, tail_names
 from contracts.messages import SERVICES
 from contracts.routes import ASKED, ROUTES, SENT
-from services.chassis.topology import lanes
+from services.chassis.originals import filters, own_facts, reader_name
+from services.chassis.topology import LaneSpec, lanes
 
 Role = Literal["worker", "operator", "admin", "tenant", "subscriber"]
-EVENTS = "EVT"
+REQUESTS, EVENTS = "CMD", "EVT"
 READABLE = (EVENTS, "DLQ", "ADV")  # an operator's; CMD holds password hashes
 PERSPECTIVES = "dnscheck.perspective.*"  # one dnscheck asks another at another site
 
@@ -38,8 +39,8 @@ class Permissions:
     responds: bool = False
 
 
-def permissions_of(identity: Identity, partitions: int) -> Permissions:
-    """Return what an identity may do."""
+def permissions_of(identity: Identity, *partitions: int) -> Permissions:
+    """Return what an identity may do; with two numbers of partitions while the bus goes from one to the other."""
     match identity.role:
         case "worker":
             return _worker(identity, partitions)
@@ -56,7 +57,7 @@ def permissions_of(identity: Identity, partitions: int) -> Permissions:
             assert_never(identity.role)
 
 
-def _worker(identity: Identity, partitions: int) -> Permissions:
+def _worker(identity: Identity, partitions: Iterable[int]) -> Permissions:
     service = identity.name
     assert service in SERVICES, f"there is no worker {service}"
     publish = [
@@ -66,10 +67,12 @@ def _worker(identity: Identity, partitions: int) -> Permissions:
         *(f"cmd.*.{type_}" for type_ in SENT[service]),
         *(f"qry.*.{type_}" for type_ in ASKED[service]),
         f"$JS.API.STREAM.INFO.{EVENTS}",
+        f"$JS.API.STREAM.INFO.{REQUESTS}",  # tells how many partitions there are, and no request
     ]
-    for lane in lanes(service, partitions):
+    for lane in [lane for number in partitions for lane in lanes(service, number)]:
         publish += [f"$JS.API.CONSUMER.{what}.{lane.stream}.{lane.consumer}" for what in ("MSG.NEXT", "INFO", "RESET")]
         publish += _acks(lane.stream, lane.consumer)
+        publish += _reading_back(service, lane)
     questions = [f"qry.*.{service}.*.*", *_discovery(service)]
     perspectives = [PERSPECTIVES] if service == "dnscheck" else []
     return Permissions(
@@ -77,6 +80,16 @@ def _worker(identity: Identity, partitions: int) -> Permissions:
         subscribe=(*_own_inbox(identity), *questions, *perspectives),
         responds=True,
     )
+
+
+def _reading_back(service: str, lane: LaneSpec) -> Iterator[str]:
+    # The filter stands in the subject, and the broker holds the consumer to it.
+    name = reader_name(service, lane.number)
+    for stream in dict.fromkeys((lane.stream, EVENTS)):
+        allowed = filters(service, stream) if stream == lane.stream else (own_facts(service),)
+        for filter_ in allowed:
+            yield f"$JS.API.CONSUMER.CREATE.{stream}.{name}.{filter_}"
+        yield from (f"$JS.API.CONSUMER.{what}.{stream}.{name}" for what in ("MSG.NEXT", "DELETE"))
 
 
 def _operator(identity: Identity) -> Permissions:

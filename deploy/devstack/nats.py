@@ -20,7 +20,7 @@ RELOAD_DEADLINE_SECONDS = 5.0
 AUTHORIZATION_FILE = "authorization.conf"
 CONFIGURATION = """\
 # Written at every start; changes made here are lost.
-server_name: postkontor-devstack
+server_name: {name}
 host: {host}
 port: {port}
 http: "{host}:{monitor_port}"
@@ -31,6 +31,7 @@ jetstream {{
     {sync_interval}
 }}
 {tls}
+{cluster}
 include {authorization_file}
 """
 
@@ -46,8 +47,13 @@ class NatsServer:
         sync_always: bool = True,
         authorization: Callable[[], str] = str,
         tls: str = "",
+        name: str = "postkontor-devstack",
+        cluster: str = "",
     ) -> None:
-        """Serve with what the authorization is at every start and reload, and with TLS: text of the configuration."""
+        """Serve with what the authorization is at every start and reload.
+
+        `tls` and `cluster` are text of the configuration; in a cluster every server has a `name` of its own.
+        """
         self._directory = directory.resolve()
         self._directory.mkdir(parents=True, exist_ok=True)
         self._port_file = self._directory / "port"
@@ -57,6 +63,7 @@ class NatsServer:
         self._sync_always = sync_always
         self._authorization = authorization
         self._tls = tls
+        self._name, self._cluster = name, cluster
         self._configuration = self._directory / "nats.conf"
         self._process = ChildProcess(
             "nats-server",
@@ -122,6 +129,8 @@ class NatsServer:
                 sync_interval=sync_interval,
                 authorization_file=json.dumps(AUTHORIZATION_FILE),
                 tls=self._tls,
+                name=self._name,
+                cluster=self._cluster,
             )
         )
 

@@ -13,6 +13,9 @@ EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 RELEASE_DEADLINE_SECONDS = 5.0  # a predecessor that was killed a moment ago may still be letting go
 
 
+_given: set[int] = set()  # by this process: who was given a port may not listen on it yet
+
+
 class PortTaken(RuntimeError):
     """Another program listens on the port this directory has always used."""
 
@@ -20,12 +23,15 @@ class PortTaken(RuntimeError):
 def free_port() -> int:
     """Return a loopback port nobody listens on, below the range the kernel hands out to outgoing connections.
 
+    The same one is never given twice: two workers of one stack would get it, and the second could not start.
+
     Inside that range a client that reconnects while its server is down can be given the server's own port and end up
     connected to itself, which then keeps the server from coming back.
     """
     candidates = range(LOWEST_PORT, _ephemeral_start())
     for port in random.sample(candidates, k=min(200, len(candidates))):
-        if is_free(port):
+        if port not in _given and is_free(port):
+            _given.add(port)
             return port
     raise PortTaken("none of 200 random loopback ports is free")
 

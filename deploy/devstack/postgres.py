@@ -106,6 +106,12 @@ class PostgresServer:
             await self._process.stop(sig=signal.SIGINT)
             await self._clear_leftovers()
 
+    async def stop_at_once(self) -> None:
+        """Immediate shutdown: nothing is written out, the next start recovers from the write-ahead log."""
+        if self._process is not None:
+            await self._process.stop(sig=signal.SIGQUIT)
+            await self._clear_leftovers()
+
     async def kill(self) -> None:
         """SIGKILL to the postmaster, as when memory runs out; returns when its children are gone too."""
         if self._process is not None:

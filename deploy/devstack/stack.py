@@ -28,7 +28,8 @@ T = TypeVar("T")
 
 SERVICES = ("billing", "domain", "mailbox", "dnscheck")
 MIGRATE_DEADLINE_SECONDS = 60.0
-PARTITIONS = 4  # the default of workers and topology
+DEFAULT_PARTITIONS = 4  # as for a new bus; the servers alone must not need the workers' code
+PARTITIONS_FILE = "partitions"
 # All demo zones share two servers of our own: what spares a provider's would only slow the demo down.
 UNRESTRAINED = {
     "POSTKONTOR_DNS_SERVER_RATE": "10000",
@@ -105,7 +106,7 @@ class Stack:
         await self.nats.reload()
 
     def _allowed(self) -> str:
-        return authorization(self.register.entries, partitions=PARTITIONS)
+        return authorization(self.register.entries, partitions=partitions_of(self.directory))
 
     def environment(self, identity: str = "operator", *, role: str = SUPERUSER) -> dict[str, str]:
         """What a worker or a client needs to find this stack. Holds the database password."""
@@ -145,7 +146,8 @@ class Stack:
 
         try:
             await self.postgres.give_roles()
-            await _all([*(self._migrate(name) for name in self._services), topology.apply(self.access("admin"))])
+            streams = topology.apply(self.access("admin"), replicas=self.stream_replicas)
+            await _all([*(self._migrate(name) for name in self._services), streams])
             self._workers = {name: self._replicas_of(name) for name in self._services}
             if self._policy_listen:
                 self._beside = beside_processes(self._of_service, self.directory / "logs", self._policy_listen)
@@ -193,17 +195,25 @@ class Stack:
         from deploy.devstack.demodns import DemoDns
 
         self.register.grant(standard())
-        self._nats = NatsServer(self.directory / "nats", sync_always=self._sync_always, authorization=self._allowed)
+        self._nats = self.new_bus()
         self._postgres = PostgresServer(self.directory / "postgres")
         self._dns = DemoDns(self.directory / "dns")
         await _all([self._nats.start(), self._postgres.start(), self._dns.start()])
+
+    def new_bus(self) -> NatsServer:
+        """Return the bus to start; a test may want another kind."""
+        return NatsServer(self.directory / "nats", sync_always=self._sync_always, authorization=self._allowed)
+
+    @property
+    def stream_replicas(self) -> int:
+        """On how many servers every stream lies."""
+        return 1
 
     def _write_endpoints(self) -> None:
         """Leave the endpoints for the command line, closed to others because the database URL holds the password."""
         endpoints = {
             "pid": os.getpid(),
             "nats_pid": self.nats.pid,
-            "partitions": PARTITIONS,
             "nats_monitor_url": self.nats.monitor_url,
             "environment": self.environment(),
         }
@@ -251,6 +261,19 @@ def running_stack(directory: Path) -> dict[str, Any] | None:
         return json.loads((directory / ENDPOINTS_FILE).read_text())
     except FileNotFoundError:
         return None  # still starting
+
+
+def partitions_of(directory: Path) -> tuple[int, ...]:
+    """Return the number of partitions of a directory's stack: two while it goes from one to the other."""
+    try:
+        return tuple(int(number) for number in (directory / PARTITIONS_FILE).read_text().split())
+    except FileNotFoundError:
+        return (DEFAULT_PARTITIONS,)
+
+
+def remember_partitions(directory: Path, *numbers: int) -> None:
+    """Note how many partitions a directory's stack has; its next start allows workers what they need for these."""
+    (directory / PARTITIONS_FILE).write_text(" ".join(str(number) for number in dict.fromkeys(numbers)))
 
 
 def _started(server: T | None) -> T:
