@@ -14,15 +14,18 @@ It needs contracts/ and nats-py; `hash_password` also needs argon2-cffi. See exa
     requests     requests in flight, from the bus's acknowledgement to the outcome
     outcomes     how a request ended, and asking the workers for it
     questions    read requests, typed
+    privacy      what is held on a person or an account
     explaining   why a price, a cap, a feature or a refusal; chains: the messages behind it; reasons: its sentences
     files        invoices as files
     bulkfile     bulk files, read and checked; bulks: sending one, and going on
     events       durable subscriptions
     history      tails, and the search for one event
+    upkeep       for who runs the system: what the bus has given up on
     streams      consumers on the stream of events
     connection   the connection to the bus
     messages     from bytes to typed facts
     passwords    password hashes
+    tracing      the trace that the calling program is in
     errors       what can go wrong
 """
 

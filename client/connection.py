@@ -183,6 +183,7 @@ class Connection:
             return await waiting
         finally:
             self.denied.remove(denied)
+            waiting.add_done_callback(_seen)
             if not waiting.done():
                 waiting.cancel()
 
@@ -216,3 +217,9 @@ class Connection:
         self.complaint = ""
         for tell in self.reconnected:
             tell()
+
+
+def _seen(answer: "asyncio.Future[Any]") -> None:
+    """Let an answer that nobody waits for any more be a failure without a complaint from the event loop."""
+    if not answer.cancelled():
+        answer.exception()

@@ -8,6 +8,7 @@ again may come after newer ones. Facts carry the full state of their aggregate a
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -23,16 +24,22 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from client import streams
 from client.connection import Connection
 from client.errors import NotSetUp
-from client.messages import messages_of, readable
+from client.messages import led_up, messages_of, readable
 from contracts.base import Fact
 from contracts.envelope import Envelope
+from contracts.evolution import EVOLUTION
 from contracts.identities import durable_name
+from contracts.messages import REGISTRY
 
+DONE_REMEMBERED = 20_000  # ids, to know again what was done
+IDLE_FETCHES = 6  # that bring nothing; then it is looked whether the subscription is still there
+log = logging.getLogger(__name__)
 BATCH = 32  # events held here unacknowledged; a second process of the same durable name gets others meanwhile
 ACK_WAIT_SECONDS = 30.0
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 Kinds = Iterable[type[Fact] | str]
+Types = frozenset[tuple[str, str]] | None  # owner, and name with version
 
 
 @dataclass(slots=True)
@@ -112,6 +119,8 @@ class Subscription:
         self._ack_wait = ack_wait
         self._pull: streams.Pull | None = None
         self._held: deque[Event] = deque()
+        self._done: dict[UUID, None] = {}  # the last ids that were acknowledged, oldest first
+        self._idle = 0  # fetches that brought nothing
         self._current: Event | None = None
         self._beat: asyncio.Task[None] | None = None
 
@@ -121,6 +130,7 @@ class Subscription:
     async def __anext__(self) -> Event:
         if self._current is not None:
             await self._current.ack()
+            self._note_done(self._current.id)
             self._current = None
         while not self._held:
             await self._fill()
@@ -181,19 +191,42 @@ class Subscription:
         await self.open()
         assert self._pull is not None
         messages = await streams.fetch(self._connection, self._pull, BATCH)
-        if messages is None:
+        self._idle = 0 if messages else self._idle + 1
+        if messages is None or self._idle == IDLE_FETCHES:
+            # Of a subscription that is gone the bus says so once, and nothing if it has lost it in a restart.
+            self._idle = 0
             await self._check_alive()
             return
         for message in messages:
-            event = event_of(message)
-            if event is None or not wanted(event, self._types):
-                await message.ack()  # not for us, or no event: nobody's work here
+            event = event_of(message, self._types)
+            if event is None or event.id in self._done:
+                await message.ack()  # not for us, or no event, or done before: nobody's work here
             else:
                 self._held.append(event)
 
+    def _note_done(self, id_: UUID) -> None:
+        # Where the bus has lost something it begins again, or is told again what it had.
+        self._done[id_] = None
+        if len(self._done) > DONE_REMEMBERED:
+            del self._done[next(iter(self._done))]
+
     async def _check_alive(self) -> None:
-        if self._connection.usable and await streams.consumer_named(self._connection, self._durable) is None:
-            raise NotSetUp(f"the durable subscription {self._durable} was deleted on the bus; subscribe anew")
+        """Make the subscription anew if the bus has lost it, from the oldest event kept: its place is lost as well."""
+        while self._connection.usable:
+            try:
+                if await streams.consumer_named(self._connection, self._durable) is None:
+                    await self._begin_anew()
+            except NotSetUp as error:  # the stream itself is gone
+                log.warning("waiting for the bus to be set up again: %s", error)
+                await asyncio.sleep(streams.TROUBLE_PAUSE_SECONDS)
+            else:
+                return
+
+    async def _begin_anew(self) -> None:
+        log.warning("the bus has lost the subscription %s; it begins again with the oldest event", self._durable)
+        await self.aclose()
+        self._deliver = "all"
+        await self.open()
 
     async def _keep_alive(self) -> None:
         while True:
@@ -207,15 +240,18 @@ class Subscription:
         return [event for event in held if not event.delivery.is_acked]
 
 
-def types_of(facts: Kinds | None) -> frozenset[tuple[str, str]] | None:
-    """Return owner and name-with-version of the facts wanted; None for all."""
+def types_of(facts: Kinds | None) -> Types:
+    """Return owner and name-with-version of the facts wanted; None for all.
+
+    Who wants a version wants the older ones too: they stand in the stream from before, and are led up to it.
+    """
     if facts is None:
         return None
     messages = [message for fact in facts for message in messages_of(fact)]
     return frozenset((message.service, f"{message.name}.v{message.version}") for message in messages)
 
 
-def subjects_of(account: str, types: frozenset[tuple[str, str]] | None) -> list[str]:
+def subjects_of(account: str, types: Types) -> list[str]:
     """Return the subjects to filter by.
 
     For a single account it is one subject, wider than asked for if need be: the bus checks a tenant's right to a
@@ -229,18 +265,26 @@ def subjects_of(account: str, types: frozenset[tuple[str, str]] | None) -> list[
     return [f"evt.{account}.{owners.pop()}.>" if len(owners) == 1 else f"evt.{account}.>"]
 
 
-def wanted(event: Event, types: frozenset[tuple[str, str]] | None) -> bool:
-    """Tell whether an event is one of those asked for."""
-    owner, _, name = event.type.partition(".")
-    return types is None or (owner, name) in types
+def event_of(message: Msg, types: Types) -> Event | None:
+    """Read a delivered message; None when it is no event, or none of those asked for.
 
-
-def event_of(message: Msg) -> Event | None:
-    """Read a delivered message; None when it is no event."""
+    A fact comes once, in the newest version asked for: an older one is led up to it, unless it is a copy of one.
+    """
     envelope = readable(message.data)
-    if envelope is None:
+    if envelope is None or not _is_of(envelope.type, types):
         return None
-    return Event(envelope, account=message.subject.split(".")[1], delivery=message)
+    newer = [
+        found for model in EVOLUTION.newer(type(envelope.data)) if _is_of((found := REGISTRY.of(model)).type, types)
+    ]
+    if newer and envelope.copyof is not None:
+        return None
+    in_newest = led_up(envelope, newer[-1].version) if newer else envelope
+    return Event(in_newest, account=message.subject.split(".")[1], delivery=message)
+
+
+def _is_of(type_: str, types: Types) -> bool:
+    owner, _, name = type_.partition(".")
+    return types is None or (owner, name) in types
 
 
 def _filters(subjects: Sequence[str]) -> dict[str, Any]:

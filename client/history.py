@@ -13,7 +13,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from client import streams
 from client.connection import Connection
 from client.errors import NotPermitted, PostkontorError
-from client.messages import readable
+from client.messages import led_up, readable
 from contracts.envelope import Envelope
 from contracts.identities import tail_names
 
@@ -25,10 +25,13 @@ CLOCKS_APART = timedelta(seconds=10)  # between the worker that stamped a fact a
 class Reader:
     """An ephemeral, ordered reader. When the bus loses it, or skips a message, it is made anew where it had come to."""
 
-    def __init__(self, connection: Connection, subjects: Sequence[str], since: datetime) -> None:
+    def __init__(
+        self, connection: Connection, subjects: Sequence[str], since: datetime, stream: str = streams.STREAM
+    ) -> None:
         self._connection = connection
         self._subjects = list(subjects)
         self._since = since
+        self._stream = stream
         self._last = 0  # stream sequence of the last message handed out
         self._count = 0  # messages the present consumer has delivered
         self._pull: streams.Pull | None = None
@@ -44,11 +47,17 @@ class Reader:
             return []
         return await self._in_order(messages)
 
+    async def waiting(self) -> int:
+        """Return how many messages there are to read."""
+        if self._pull is None:
+            await self._start()
+        return self.pending
+
     async def close(self) -> None:
         """Let go of the reader. Where that cannot be said to the bus, it forgets the reader by itself."""
         if self._pull is not None:
             await streams.unbind(self._pull)
-            await streams.delete_consumer(self._connection, self._name)
+            await streams.delete_consumer(self._connection, self._name, self._stream)
             self._pull = None
 
     async def _start(self) -> streams.Pull:
@@ -56,26 +65,28 @@ class Reader:
         self._name = info.name
         self.pending = info.num_pending or 0
         self._count = 0
-        self._pull = await streams.bind(self._connection, info.name)
+        self._pull = await streams.bind(self._connection, info.name, self._stream)
         return self._pull
 
     async def _made(self) -> ConsumerInfo:
         identity = self._connection.access.name_on_bus
         if not identity:
-            return await streams.make_consumer(self._connection, self._config(f"tail-{secrets.token_hex(8)}"))
+            config = self._config(f"tail-{secrets.token_hex(8)}")
+            return await streams.make_consumer(self._connection, config, self._stream)
         names = list(tail_names(identity))
         random.shuffle(names)
         for name in names:
-            made = await streams.make_new_consumer(self._connection, self._config(name))
+            made = await streams.make_new_consumer(self._connection, self._config(name), self._stream)
             if made is not None:
                 return made
         raise NotPermitted(
-            f"{identity} reads the events in {len(names)} places already, and the bus permits it no more;"
+            f"{identity} reads {self._stream} in {len(names)} places already, and the bus permits it no more;"
             f" a reader that ended without saying so is forgotten after {IDLE_SECONDS:g} s"
         )
 
     def _config(self, name: str) -> ConsumerConfig:
         one = self._subjects[0] if len(self._subjects) == 1 else None
+        several = self._subjects if len(self._subjects) > 1 else None
         start: dict[str, Any] = {"deliver_policy": DeliverPolicy.BY_START_TIME, "opt_start_time": self._since}
         if self._last:
             start = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": self._last + 1}
@@ -86,7 +97,7 @@ class Reader:
             num_replicas=1,
             inactive_threshold=IDLE_SECONDS,
             filter_subject=one,
-            filter_subjects=None if one else self._subjects,
+            filter_subjects=several,
             **start,
         )
 
@@ -112,18 +123,26 @@ async def tail(connection: Connection, subjects: Sequence[str], since: datetime 
 
 
 async def find_fact(
-    connection: Connection, account: str, facts: Iterable[str], request_id: UUID, at: datetime
+    connection: Connection, account: str, facts: Iterable[str], request_id: UUID, at: datetime, version: int
 ) -> Envelope[Any] | None:
-    """Look through the stream for the event that answers a request: one of these facts. None when it is gone."""
+    """Look through the stream for the event that answers a request: one of these facts. None when it is gone.
+
+    It comes in the version that the sender reads; those that are newer are passed over for their copies.
+    """
     reader = Reader(connection, [f"evt.{account}.{fact}.*" for fact in facts], at - CLOCKS_APART)
     try:
         while True:
             for message in await reader.batch():
-                if (event := readable(message.data)) is not None and event.correlationid == request_id:
-                    return event
+                event = readable(message.data)
+                if event is not None and event.correlationid == request_id and _version(event.type) <= version:
+                    return led_up(event, version)
             if not reader.pending:
                 return None
     except PostkontorError:
         return None  # without the right to read the stream, the worker's word has to do
     finally:
         await reader.close()
+
+
+def _version(type_: str) -> int:
+    return int(type_.rpartition(".v")[2])

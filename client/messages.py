@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from contracts.base import Fact
 from contracts.envelope import Envelope
+from contracts.evolution import EVOLUTION
 from contracts.messages import REGISTRY
 from contracts.refusals import RequestRefused
 from contracts.registry import Message
@@ -49,6 +50,17 @@ def readable(payload: bytes) -> Envelope[Any] | None:
         return None
 
 
+def led_up(event: Envelope[Any], version: int) -> Envelope[Any]:
+    """Return an event in a version if its own is older, else as it is."""
+    message = REGISTRY.find("evt", event.type)
+    if message is None or message.version >= version:
+        return event
+    newer = next((each for each in EVOLUTION.newer(message.model) if REGISTRY.of(each).version == version), None)
+    if newer is None:
+        return event
+    return event.model_copy(update={"type": REGISTRY.of(newer).type, "data": EVOLUTION.up(event.data, newer)})
+
+
 @cache
 def messages_of(fact: type[Fact] | str) -> tuple[Message, ...]:
     """Return the messages of a fact model, or of a type such as `mailbox.mailbox-created`; `mailbox.*` names several.
@@ -66,7 +78,7 @@ def messages_of(fact: type[Fact] | str) -> tuple[Message, ...]:
 
 def _matches(message: Message, fact: type[Fact] | str) -> bool:
     if not isinstance(fact, str):
-        return message.model is fact
+        return message.model is fact or message.model in EVOLUTION.older(fact)
     name = f"{message.service}.{message.name}"
     return fact in (message.type, name, message.name, f"{message.service}.*", "*")
 

@@ -9,14 +9,15 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from client import files
+from client import files, tracing
 from client.connection import Access, Connection
-from client.events import ACK_WAIT_SECONDS, Event, Kinds, Subscription, event_of, subjects_of, types_of, wanted
+from client.events import ACK_WAIT_SECONDS, Event, Kinds, Subscription, event_of, subjects_of, types_of
 from client.explaining import Explaining
 from client.files import InvoiceAsFile
 from client.history import tail
 from client.outcomes import Outcome
 from client.requests import Requests
+from client.upkeep import Upkeep
 from contracts.base import Request
 from contracts.envelope import MAX_MESSAGE_BYTES, deduplication_id, encode
 from contracts.ids import uuid7
@@ -38,7 +39,7 @@ class _Sending(TypedDict):
     deduplication: str
 
 
-class Postkontor(Explaining):
+class Postkontor(Upkeep, Explaining):
     """A connection to Postkontor on behalf of an account. Make one per program, it carries many requests at a time.
 
         async with Postkontor.connect("nats://localhost:4222", account="nordwind", source="my-shop") as office:
@@ -253,8 +254,8 @@ class Postkontor(Explaining):
         types = types_of(facts)
         subjects = subjects_of(account or self._account or "*", types)
         async for message in tail(self._connection, subjects, since):
-            event = event_of(message)
-            if event is not None and wanted(event, types):
+            event = event_of(message, types)
+            if event is not None:
                 yield event
 
     # --- parts ------------------------------------------------------------------------------------------------------
@@ -274,7 +275,7 @@ class Postkontor(Explaining):
             account=account,
             data=request,
             correlation_id=request_id,
-            traceparent=traceparent,
+            traceparent=traceparent or tracing.traceparent(),
             channel=self._channel,
             dryrun=dryrun,
             quote_id=quote_id,

@@ -14,6 +14,7 @@ from contracts import downgrade_v1 as downgrade
 from contracts import forwarding_v1 as forwarding
 from contracts import invoicing_v1 as invoicing
 from contracts import mailbox_v1 as mailbox
+from contracts import operations_v1 as operations
 from contracts import removal_v1 as removal
 from contracts import trail_v1 as trail
 from contracts.messages import REGISTRY, AskRequest, RequestAnswer
@@ -35,6 +36,10 @@ class Questions:
     async def ask(
         self, question: trail.AskTrail, *, service: str, account: str | None = ..., timeout: float = ...
     ) -> trail.TrailAnswer: ...
+    @overload
+    async def ask(
+        self, question: operations.AskDeadLetters, *, service: str, account: str | None = ..., timeout: float = ...
+    ) -> operations.DeadLettersAnswer: ...
     @overload
     async def ask(
         self, question: trail.AskMailboxPrice, *, account: str | None = ..., timeout: float = ...

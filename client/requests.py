@@ -8,10 +8,11 @@ stations about what is, give up at the deadline. Sending again is safe, because 
 import asyncio
 import json
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import nats.errors
@@ -21,8 +22,9 @@ from pydantic import ValidationError
 from client.connection import Connection
 from client.errors import NoAnswer, NotConnected, NotPermitted, NotSetUp, PostkontorError, SetAside
 from client.history import find_fact
-from client.messages import readable
+from client.messages import led_up, readable
 from client.outcomes import Declined, Done, Outcome, Stuck, Underway, Verdict, Waits, look_up, outcome_of
+from contracts.envelope import Envelope
 from contracts.routes import Route, is_accepted
 
 FIRST_LOOK_SECONDS = 2.0  # an outcome usually takes milliseconds; the worker's copy of it is sent once and may be lost
@@ -30,6 +32,7 @@ LOOK_GROWTH = 1.6
 LONGEST_LOOK_SECONDS = 15.0
 NO_STREAM_FIRST_SECONDS = 0.2
 NO_STREAM_PATIENCE_SECONDS = 5.0  # a cluster that elects a leader looks for a while as if the stream were not there
+RESEND_SECONDS = 10.0  # after so long without an end a stored request is sent again; then twice as long, and so on
 LOOKS_AT_A_TIME = 16  # a flood of late answers must not become a flood of questions
 
 Wish = Literal["stored", "answer", "outcome"]  # an answer is an outcome, or the word that the request waits
@@ -53,6 +56,8 @@ class Waiting:
     answer: asyncio.Future[Outcome]
     pause: float
     stored: bool
+    resend_at: float
+    resent: int = 0
     no_stream_since: float | None = None
     timer: asyncio.TimerHandle | None = None
     looking: asyncio.Task[None] | None = None
@@ -114,6 +119,7 @@ class Requests:
             answer=loop.create_future(),
             pause=FIRST_LOOK_SECONDS,
             stored=payload is None,
+            resend_at=now + RESEND_SECONDS,
         )
         self._by_id.setdefault(waiting.key, []).append(waiting)
         self._by_token[waiting.token] = waiting
@@ -135,7 +141,8 @@ class Requests:
     async def _send(self, waiting: Waiting) -> None:
         assert waiting.payload is not None
         reply = self._ack_prefix + waiting.token
-        headers = {"Nats-Msg-Id": waiting.deduplication}
+        again = f".{waiting.resent}" if waiting.resent else ""
+        headers = {"Nats-Msg-Id": f"{waiting.deduplication}{again}"}
         try:
             await self.connection.publish(waiting.subject, waiting.payload, reply=reply, headers=headers)
         except nats.errors.OutboundBufferLimitError:
@@ -169,7 +176,8 @@ class Requests:
             if waiting.wish == "outcome" and is_accepted(event.type):
                 waiting.progress = ("it is accepted and waits",)
             elif waiting.wish != "stored":
-                self._settle(waiting, outcome_of(waiting.request_id, event, now - waiting.started))
+                read = led_up(event, waiting.route.outcome_version)
+                self._settle(waiting, outcome_of(waiting.request_id, read, now - waiting.started))
 
     def _on_reconnected(self) -> None:
         for waiting in self._all():
@@ -228,14 +236,14 @@ class Requests:
         elapsed = asyncio.get_running_loop().time() - waiting.started
         match verdict:
             case Done(at, facts):
-                event = await find_fact(self.connection, waiting.account, facts, waiting.request_id, at)
+                event = await self._find(waiting, facts, at)
                 found = Outcome(waiting.request_id, elapsed=elapsed)
                 self._settle(waiting, found if event is None else outcome_of(waiting.request_id, event, elapsed))
             case Waits(service, at):
                 waiting.progress = (f"{service} has accepted it, and it waits there",)
                 if waiting.wish == "answer":
                     facts = waiting.route.accepted
-                    event = await find_fact(self.connection, waiting.account, facts, waiting.request_id, at)
+                    event = await self._find(waiting, facts, at)
                     found = Outcome(waiting.request_id, elapsed=elapsed, accepted=True)
                     self._settle(waiting, found if event is None else outcome_of(waiting.request_id, event, elapsed))
             case Declined(refusal):
@@ -245,16 +253,32 @@ class Requests:
                 self._fail(waiting, SetAside(waiting.request_id, what))
             case Underway(progress, ends_later):
                 waiting.progress = progress
+                await self._send_again(waiting)
                 if ends_later or _hears_its_end(waiting.route):
                     await self._search(waiting)
 
+    async def _send_again(self, waiting: Waiting) -> None:
+        """Send again what the bus has stored and nobody has ended: it may have lost it, or a hand-over of it.
+
+        The stations know the request by its id. Whoever has handed it over hands it over again, as far as to the one
+        that has not seen it. The bus is told that this is no repetition: its memory of ids outlives what it has lost.
+        """
+        now = asyncio.get_running_loop().time()
+        if waiting.payload is not None and now >= waiting.resend_at:
+            waiting.resent += 1
+            waiting.resend_at = now + RESEND_SECONDS * 2**waiting.resent
+            await self._send(waiting)
+
     async def _search(self, waiting: Waiting) -> None:
         ends = (*waiting.route.outcomes, f"{waiting.route.stations[-1]}.request-refused")
-        at = sent_at(waiting.request_id)
-        event = await find_fact(self.connection, waiting.account, ends, waiting.request_id, at)
+        event = await self._find(waiting, ends, sent_at(waiting.request_id))
         if event is not None:
             elapsed = asyncio.get_running_loop().time() - waiting.started
             self._settle(waiting, outcome_of(waiting.request_id, event, elapsed))
+
+    async def _find(self, waiting: Waiting, facts: Iterable[str], at: datetime) -> Envelope[Any] | None:
+        version = waiting.route.outcome_version
+        return await find_fact(self.connection, waiting.account, facts, waiting.request_id, at, version)
 
     # --- ends -------------------------------------------------------------------------------------------------------
 

@@ -3,12 +3,13 @@
     desk        global options, and what every command needs: the connection, the language, the output
     running     from a request or a question to printed result and exit code
     texts       sentences in German and English; words: headings and labels; texts_bulk, texts_domains, texts_leaving,
-                texts_mailboxes, texts_quotes: some of both
+                texts_mailboxes, texts_quotes, texts_upkeep: some of both
     views       how accounts, domains, mailboxes and outcomes look; views_dns, views_bulk, views_holds,
                 views_mailboxes: looks at the DNS, bulks, what waits, what was added to mailboxes
     dryruns     how the answer to a dry run looks
     terminal    tables, money, sizes, passwords; progress: bars and lines
     bills       how invoices look; chains: how messages look that something rests on
+    views_letters: how dead letters look; judging: what is wrong with the system, pure; reconciling: `bus reconcile`
     leaving     what is given up: domain remove and keep, account close, reopen, suspend and reactivate
     GROUPS      the commands; dns alone looks for itself, by dnscheck's own eyes, and needs no bus
 
@@ -39,11 +40,15 @@ from services.cli import (
     groups,
     holds,
     invoices,
+    kubernetes,
     leaving,
+    letters,
     mailboxes,
     plans,
+    privacy,
     requests,
     stack,
+    status,
 )
 from services.cli.desk import DEFAULT_STACK, Desk, hoist
 
@@ -79,13 +84,17 @@ GROUPS = (
     forwarding,
     groups,
     holds,
+    privacy,
     dns,
     requests,
     plans,
     explain,
     events,
+    letters,
+    status,
     bus,
     db,
+    kubernetes,
     stack,
     demodns,
     leaving,

@@ -40,7 +40,7 @@ def tail(
     Those of the account given with -a or POSTKONTOR_ACCOUNT, else of all. With -o json whole messages, one a line.
     """
     desk = desk_of(ctx)
-    begin = _begin(desk, since) if since else None
+    begin = time_given(desk, since) if since else None
     run(desk, lambda: _tail(desk, types or None, begin))
 
 
@@ -88,7 +88,8 @@ def _named(thing: object) -> str:
     return address_for_people(str(thing))
 
 
-def _begin(desk: Desk, text: str) -> datetime:
+def time_given(desk: Desk, text: str) -> datetime:
+    """Read a time, or how long ago it was."""
     if ago := _AGO.match(text):
         return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:

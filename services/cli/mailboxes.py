@@ -99,11 +99,21 @@ def list_mailboxes(
 
 
 @mailbox_app.command("rename")
-def rename(ctx: typer.Context, address: Address, first_name: FirstName, last_name: LastName) -> None:
+def rename(
+    ctx: typer.Context,
+    address: Address,
+    names: Annotated[list[str], typer.Argument(help="First and last name; or one name, also a function's: Versand.")],
+) -> None:
     """Change the person's name; the address stays."""
-    from contracts.mailbox_v1 import RenamePerson
+    from contracts.mailbox_v2 import NewPerson, RenamePerson
 
-    order(ctx, lambda: RenamePerson(address=address, first_name=first_name, last_name=last_name))
+    if len(names) > 2:
+        raise typer.BadParameter("two names at most; put quotes around a name of several words")
+    *given, family = names
+    order(
+        ctx,
+        lambda: RenamePerson(address=address, person=NewPerson(given_name=" ".join(given) or None, family_name=family)),
+    )
 
 
 @mailbox_app.command("password")

@@ -1,6 +1,14 @@
 """The command line's own words. Refusals and diagnoses bring their texts with them."""
 
-from services.cli import texts_bulk, texts_domains, texts_leaving, texts_mailboxes, texts_quotes
+from services.cli import (
+    texts_bulk,
+    texts_domains,
+    texts_leaving,
+    texts_mailboxes,
+    texts_privacy,
+    texts_quotes,
+    texts_upkeep,
+)
 
 
 def _both(de: str, en: str) -> dict[str, str]:
@@ -99,6 +107,30 @@ SENTENCES: dict[str, dict[str, str]] = {
     "bus_render_next": _both(
         "Geben Sie den Servern, was `postkontor bus render` zeigt, und laden Sie ihre Konfiguration neu.",
         "Give the servers what `postkontor bus render` prints, and have them reload their configuration.",
+    ),
+    "bus_partitions": _both(
+        "Aufträge kommen in {present} Partitionen; gewünscht: {wanted}.",
+        "Requests come in {present} partitions; wanted: {wanted}.",
+    ),
+    "bus_waiting": _both(
+        "{service}: in Bahnen anderer Anzahl warten {messages} Nachrichten.",
+        "{service}: {messages} messages wait in lanes of another number.",
+    ),
+    "bus_unowned": _both(
+        "{service}: {number} der gewünschten Bahnen hat noch niemand übernommen.",
+        "{service}: {number} of the wanted lanes have no owner yet.",
+    ),
+    "bus_not_there_yet": _both(
+        "Noch nicht alle Dienste sind gefolgt. `postkontor bus repartition --to {wanted}` macht weiter.",
+        "Not every service has followed yet. `postkontor bus repartition --to {wanted}` goes on.",
+    ),
+    "kubernetes_well": _both(
+        "Streams und Consumer sind wie beschrieben, und alle Worker antworten.",
+        "Streams and consumers are as written, and all workers answer.",
+    ),
+    "kubernetes_no_seed": _both(
+        "Das Register nennt Zugänge, deren Seeds nicht mehr dabeiliegen: {problem}",
+        "The register has identities whose seeds do not lie beside it any more: {problem}",
     ),
     "bad_key_hint": _both(
         "POSTKONTOR_NATS_SEED (--seed) und POSTKONTOR_NATS_CA nennen Dateien, die Sie lesen dürfen.",
@@ -232,4 +264,4 @@ SENTENCES: dict[str, dict[str, str]] = {
 }
 
 SENTENCES.update(texts_bulk.SENTENCES | texts_domains.SENTENCES | texts_quotes.SENTENCES)
-SENTENCES.update(texts_mailboxes.SENTENCES)
+SENTENCES.update(texts_mailboxes.SENTENCES | texts_privacy.SENTENCES | texts_upkeep.SENTENCES)

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from contracts import mailbox_v2
 from contracts.backups_v1 import RestoreView
 from contracts.billing_v1 import AccountView, Capacity, MasterData, UsageAnswer
 from contracts.bulk_v1 import BulkView
 from contracts.dnscheck_v1 import MxAttempt
 from contracts.domain_v1 import DomainView, TxtRecord
+from contracts.evolution import view_down
 from contracts.forwarding_v1 import CatchAllView, ForwardOnlyView
 from contracts.holds_v1 import RequestParked
 from contracts.invoicing_v1 import Invoice, RunCounts
@@ -47,6 +49,8 @@ def show_fact(desk: Desk, fact: "Fact") -> None:
                 show_domain(desk, part)
             case MailboxView():
                 show_mailbox(desk, part)
+            case mailbox_v2.MailboxView():
+                show_mailbox(desk, view_down(part))
             case GroupView():
                 show_groups(desk, [part])
             case ForwardOnlyView():

@@ -1,6 +1,6 @@
 """The command line's words: headings, labels, states."""
 
-from services.cli import texts_bulk, texts_mailboxes, texts_quotes
+from services.cli import texts_bulk, texts_mailboxes, texts_quotes, texts_upkeep
 
 
 def _both(de: str, en: str) -> dict[str, str]:
@@ -154,3 +154,4 @@ WORDS: dict[str, dict[str, str]] = {
 WORDS.update(texts_bulk.WORDS)
 WORDS.update(texts_mailboxes.WORDS)
 WORDS.update(texts_quotes.WORDS)
+WORDS.update(texts_upkeep.WORDS)

@@ -155,7 +155,7 @@ async def test_request_made_while_the_bus_is_away_is_sent_when_it_is_back(bus: N
 
 async def _stored_request(server: NatsServer) -> Any:
     client = await nats.connect(server.url)
-    stored = await client.jetstream().get_last_msg("CMD", "cmd.nordwind.domain.create-mailbox.v1.*")
+    stored = await client.jetstream().get_last_msg("CMD", "cmd.nordwind.domain.create-mailbox.v1.*.*")
     await client.close()
     return stored
 
