@@ -108,7 +108,7 @@ class Bench:
 
     def __init__(self, stack: Stack, office: Postkontor, sync: str) -> None:
         self._stack, self._office, self._sync = stack, office, sync
-        self._meter = Meter(stack)
+        self.meter = Meter(stack)
         self._serial = 0
 
     async def prepare(self, accounts: tuple[str, ...]) -> None:
@@ -126,20 +126,24 @@ class Bench:
 
     async def fill(self, account: str, count: int) -> None:
         """Make mailboxes over the bus, as fast as it goes."""
-        await self._order(Load(512, PATIENCE_SECONDS * 10, (account,)), count)
-        await self._settled((account,))
+        await self.fill_all((account,), count)
+
+    async def fill_all(self, accounts: tuple[str, ...], count: int) -> None:
+        """Make mailboxes of all accounts in turns."""
+        await self._order(Load(512, PATIENCE_SECONDS * 10, accounts), count)
+        await self.settled(accounts)
 
     async def run(self, load: Load) -> Result:
         """Run one load and measure it."""
         await self._order(Load(load.in_flight, 60, load.accounts), min(WARM_UP, 20 * load.in_flight))
-        await self._settled(load.accounts)
-        before, began = self._meter.cpu(), time.perf_counter()
+        await self.settled(load.accounts)
+        before, began = self.meter.cpu(), time.perf_counter()
         latencies = await self._order(load, None)
         seconds = time.perf_counter() - began
-        await self._settled(load.accounts)
-        after = self._meter.cpu()
+        await self.settled(load.accounts)
+        after = self.meter.cpu()
         spent = {name: after[name] - before[name] for name in after}
-        return Result(self._sync, load.in_flight, len(latencies), seconds, latencies, spent, self._meter.rss())
+        return Result(self._sync, load.in_flight, len(latencies), seconds, latencies, spent, self.meter.rss())
 
     async def _order(self, load: Load, count: int | None) -> list[float]:
         latencies: list[float] = []
@@ -150,13 +154,14 @@ class Bench:
             while left[0] > 0 and time.perf_counter() < ends_at:
                 left[0] -= 1
                 began = time.perf_counter()
-                await self._mailbox(load.accounts)
+                await self.mailbox(load.accounts)
                 latencies.append(time.perf_counter() - began)
 
         await asyncio.gather(*(customer() for _ in range(load.in_flight)))
         return latencies
 
-    async def _mailbox(self, accounts: tuple[str, ...]) -> None:
+    async def mailbox(self, accounts: tuple[str, ...]) -> None:
+        """Order the next mailbox, for the accounts in turns, and wait for its outcome."""
         self._serial += 1
         account = accounts[self._serial % len(accounts)]
         order = CreateMailbox(
@@ -174,7 +179,8 @@ class Bench:
         assert outcome.refusal is None, outcome.refusal
         return outcome
 
-    async def _settled(self, accounts: tuple[str, ...]) -> None:
+    async def settled(self, accounts: tuple[str, ...]) -> None:
+        """Wait until billing has booked everything."""
         for account in accounts:
             while any(c.reserved for c in (await self._office.ask(AskUsage(), account=account)).capacities):
                 await asyncio.sleep(0.02)
