@@ -29,6 +29,7 @@ from services.chassis.bus import Access
 from services.chassis.runtime import utc_now
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.chassis.tracing import Tracing
 from services.chassis.worker import Worker
 
 DEADLINE_SECONDS = 15.0
@@ -118,11 +119,11 @@ class Bus:
         """Return how the command line finds it."""
         return "--nats", self.url, "--seed", str(self.register.seed_file("operator"))
 
-    async def start(self, service: Service, **changes: Any) -> Worker:
+    async def start(self, service: Service, *, tracing: Tracing | None = None, **changes: Any) -> Worker:
         """Bring the schema up to date and start a replica."""
         settings = self.settings(nats_seed=self.register.seed_file(service.name), **changes)
         await worker.migrate(service, settings)
-        started = Worker(service, settings)
+        started = Worker(service, settings, tracing=tracing)
         await started.start()
         self.workers.append(started)
         return started

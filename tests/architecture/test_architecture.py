@@ -33,6 +33,7 @@ OWN_ROOMS = {
         "handlers_packages.py": "the bus edge, fourth part",
         "handlers_prices.py": "the bus edge, fifth part",
         "ledger.py": "every movement as a value, pure",
+        "measures.py": "what is counted for operators",
         "maintenance.py": "holds counters against the ledger, by hand",
         "planning.py": "downgrade plans, looked for outside transactions",
         "pricing.py": "the price lists, pure",
@@ -105,7 +106,9 @@ OWN_ROOMS = {
         "handlers_removal.py": "the bus edge, sixth part",
         "history.py": "how a target's features came about, pure",
         "passwords.py": "passwords that have to be changed, pure",
+        "handlers_privacy.py": "the bus edge, ninth part",
         "policy.py": "a process beside the worker that Postfix asks",
+        "privacy.py": "what is forgotten of a person, pure",
         "queries.py": "the answers to questions",
         "reads.py": "SQL that answers questions",
         "removal.py": "a domain that goes with everything under it, pure",
@@ -118,6 +121,7 @@ OWN_ROOMS = {
         "store_removals.py": "SQL of domains that go with everything under them",
         "store_history.py": "SQL of the history of features",
         "store_passwords.py": "SQL that looks at what hashes cost",
+        "store_privacy.py": "SQL that forgets",
         "terms.py": "what an operator may want otherwise, pure",
         "views.py": "aggregates as the contracts show them",
     },
@@ -127,6 +131,7 @@ OWN_ROOMS = {
         "corroboration.py": "who is asked besides before a first yes counts",
         "findings": "what observations mean, pure",
         "handbook.py": "writes every finding down for support staff",
+        "measures.py": "what is counted for operators",
         "observation.py": "what was seen, pure",
         "records.py": "the records that mail wants, read and written, pure",
         "settings.py": "what the environment says to it alone",
@@ -135,10 +140,13 @@ OWN_ROOMS = {
 }
 
 CHASSIS = {
-    "__init__.py", "backlog.py", "batch.py", "book.py", "bus.py", "causes.py", "caution.py", "database.py",
-    "dryrun.py", "fates.py", "health.py", "journal.py", "lane.py", "letters.py", "logs.py", "migrations",
-    "migrations.py", "owner.py", "ownership.py", "publisher.py", "pump.py", "queries.py", "received.py", "runtime.py",
-    "service.py", "settings.py", "timers.py", "topology.py", "trail.py", "worker.py",
+    "__init__.py", "backlog.py", "batch.py", "book.py", "bus.py", "causes.py", "caution.py", "consequences.py",
+    "database.py", "dryrun.py", "entries.py", "failures.py", "fates.py", "following.py", "health.py", "item.py",
+    "journal.py", "lane.py", "letters.py", "logs.py", "measures.py", "memory.py", "meter.py", "metrics.py",
+    "migrations", "migrations.py", "originals.py", "owner.py", "ownership.py", "publisher.py", "pump.py",
+    "queries.py", "received.py", "recollection.py", "reconciling.py", "repartition.py", "rewinding.py",
+    "runtime.py", "scrape.py", "service.py", "settings.py", "status.py", "timers.py", "timetable.py", "topology.py",
+    "tracing.py", "trail.py", "upkeep.py", "version.py", "versions.py", "worker.py",
 }  # fmt: skip
 
 # What other programs must install to import these two packages.

@@ -86,6 +86,14 @@ def _dead_end(document: Document, target: str) -> str | None:
     return None
 
 
+def test_tests_that_documents_name_exist(documents: list[Document], repository: Path) -> None:
+    sources = (path.read_text(encoding="utf-8") for path in (repository / "tests").glob("**/test_*.py"))
+    there = {name for source in sources for name in re.findall(r"def (test_\w+)", source)}
+    named = ((document, name) for document in documents for name in re.findall(r"`(test_[a-z0-9_]+)`", document.text))
+    findings = [f"{document.path.name}: no test {name}" for document, name in named if name not in there]
+    assert not findings, "\n".join(findings)
+
+
 def test_make_targets_exist(documents: list[Document], repository: Path) -> None:
     targets = set(TARGET.findall((repository / "Makefile").read_text()))
     findings = [

@@ -19,7 +19,7 @@ SQL_ROOMS = (
     "services/domain/store_holds.py",
     "services/mailbox/reads.py",
     *(f"services/mailbox/store_{part}.py" for part in ("backups", "domains", "forwarding", "groups")),
-    *(f"services/mailbox/store_{part}.py" for part in ("history", "passwords", "removals")),
+    *(f"services/mailbox/store_{part}.py" for part in ("history", "passwords", "privacy", "removals")),
 )
 
 # Schemas that a service owns besides the one of its name: what it shows to programs that are no workers.

@@ -122,20 +122,22 @@ NOBODYS = {
     "$JS.API.STREAM.UPDATE.CMD",
     "$JS.API.STREAM.CREATE.SPY",
     "$JS.API.STREAM.MSG.GET.CMD",
-    "$JS.API.DIRECT.GET.CMD.cmd.nordwind.domain.create-mailbox.v1.0",
+    "$JS.API.DIRECT.GET.CMD.cmd.nordwind.domain.create-mailbox.v1.4.0",
     "$JS.API.STREAM.MSG.DELETE.EVT",
     "$JS.API.CONSUMER.CREATE.CMD.spy",
     "$JS.API.CONSUMER.CREATE.CMD.spy.cmd.>",
     "$JS.API.CONSUMER.DURABLE.CREATE.EVT.spy",
     "$JS.API.CONSUMER.CREATE.EVT",
     "$JS.API.CONSUMER.DELETE.EVT.billing-events",
-    "$JS.API.CONSUMER.PAUSE.CMD.billing-0",
+    "$JS.API.CONSUMER.DELETE.CMD.billing-0-of-4",
+    "$JS.API.CONSUMER.MSG.NEXT.CMD.billing-0-of-8",
+    "$JS.API.CONSUMER.PAUSE.CMD.billing-0-of-4",
     "$SYS.REQ.SERVER.PING",
 }
 WORKERS_ONLY = {
-    *(f"$JS.API.CONSUMER.{what}.CMD.mailbox-0" for what in ("MSG.NEXT", "RESET")),
+    *(f"$JS.API.CONSUMER.{what}.CMD.mailbox-0-of-4" for what in ("MSG.NEXT", "RESET")),
     "$JS.API.CONSUMER.MSG.NEXT.EVT.billing-events",
-    "$JS.ACK.CMD.mailbox-0.1.1.1.1.0",
+    "$JS.ACK.CMD.mailbox-0-of-4.1.1.1.1.0",
     "$JS.ACK.EVT.billing-events.1.1.1.1.0",
     f"rpl.{OWN}.0190",
     f"dlq.mailbox.{OWN}",
@@ -151,19 +153,34 @@ async def test_a_worker_states_its_own_facts_and_hands_on_along_the_routes(conne
     assert await worker.denied("publish", subjects("evt", own_facts)) == set()
     assert await worker.denied("publish", subjects("cmd", SENT[service])) == set()
     assert await worker.denied("publish", [f"rpl.{OWN}.0190", f"dlq.{service}.{OWN}"]) == set()
-    mine = [f"$JS.API.CONSUMER.{what}.CMD.{service}-3" for what in ("MSG.NEXT", "INFO", "RESET")]
-    assert await worker.denied("publish", [*mine, f"$JS.ACK.CMD.{service}-3.1.1.1.1.0"]) == set()
+    mine = [f"$JS.API.CONSUMER.{what}.CMD.{service}-3-of-4" for what in ("MSG.NEXT", "INFO", "RESET")]
+    assert await worker.denied("publish", [*mine, f"$JS.ACK.CMD.{service}-3-of-4.1.1.1.1.0"]) == set()
 
     forbidden = subjects("evt", FACTS - own_facts) | subjects("cmd", (HAND_OVERS | OPERATORS) - set(SENT[service]))
     forbidden |= subjects("qry", QUESTIONS - set(ASKED[service])) | NOBODYS
     for other in others:
-        forbidden |= {f"dlq.{other}.{OWN}", f"$JS.ACK.CMD.{other}-0.1.1.1.1.0", f"_INBOX_{other}.abc"}
-        forbidden |= {f"$JS.API.CONSUMER.{what}.CMD.{other}-0" for what in ("MSG.NEXT", "INFO", "RESET")}
+        forbidden |= {f"dlq.{other}.{OWN}", f"$JS.ACK.CMD.{other}-0-of-4.1.1.1.1.0", f"_INBOX_{other}.abc"}
+        forbidden |= {f"$JS.API.CONSUMER.{what}.CMD.{other}-0-of-4" for what in ("MSG.NEXT", "INFO", "RESET")}
     assert await worker.denied("publish", forbidden) == forbidden
     deaf = {"cmd.>", "evt.>", "rpl.>", ">", "qry.>", "_INBOX_operator.>", "dlq.>", f"qry.*.{others[0]}.>"}
     assert await worker.denied("subscribe", deaf) == deaf
     heard = [f"qry.*.{service}.request.v1", f"_INBOX_{service}.>", "$SRV.PING", f"$SRV.INFO.postkontor-{service}"]
     assert await worker.denied("subscribe", heard) == set()
+
+
+async def test_a_worker_reads_back_what_was_sent_to_it_and_nothing_else(connect):
+    """For dead letters. The filter stands in the subject that is permitted, and the broker compares the two."""
+    worker = await connect("mailbox")
+    create, name = "$JS.API.CONSUMER.CREATE", "mailbox-again-0"
+    own = f"{create}.CMD.{name}.cmd.*.mailbox.*.*.*.*"
+    heard = f"{create}.EVT.mailbox-again-1000.evt.*.billing.account-opened.v1"
+    assert await worker.denied("publish", [own, heard]) == set()
+    forbidden = {f"{create}.CMD.{name}.cmd.*.domain.*.*.*.*", f"{create}.CMD.{name}.cmd.>", f"{create}.CMD.{name}"}
+    forbidden |= {f"{create}.EVT.mailbox-again-1000.evt.>", f"{create}.CMD.domain-again-0.cmd.*.mailbox.*.*.*.*"}
+    assert await worker.denied("publish", forbidden) == forbidden
+    for filter_ in ("cmd.*.domain.*.*.*.*", "cmd.>", ""):
+        config = {"name": name, "ack_policy": "none", "deliver_policy": "all", "filter_subject": filter_}
+        assert "error" in await worker.api(own, {"stream_name": "CMD", "config": config}), filter_
 
 
 async def test_a_tenant_reaches_his_own_account_with_self_service_alone(connect):

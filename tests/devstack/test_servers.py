@@ -236,3 +236,7 @@ async def test_a_taken_port_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     async with server:
         with pytest.raises(PortTaken, match=str(port)):
             await wait_until_free(port, tmp_path / "port")
+
+
+def test_a_port_is_given_once_although_nobody_listens_on_it_yet():
+    assert len({free_port() for _ in range(300)}) == 300

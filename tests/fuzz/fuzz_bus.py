@@ -5,7 +5,7 @@
 
 Afterwards no worker has died, every message that a stream took is handled once (an inbox row with its fate, or a dead
 letter), nothing is waiting, and each worker still does its work. Dead letters with `internal_error` are bugs that did
-no harm; they are shown and fail the run all the same.
+no harm; they are shown and fail the run all the same. What only the database refused is shown.
 """
 
 import argparse
@@ -72,6 +72,7 @@ class Findings:
     fates: Counter[str] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)  # what no reader found wrong, but the database did
 
 
 def json_values(count: int, seed: int) -> list[Any]:
@@ -260,6 +261,8 @@ async def audit(stack: Stack, sent: list[Sent], findings: Findings) -> None:
         buried = {(row["stream"], row["stream_seq"]) for row in letters}
         for row in letters:
             findings.dead[f"{service} {row['code']}"] += 1
+            if row["code"] == "rows_refused":
+                findings.odd.append(f"{service}, {row['type']}: {row['detail'][-200:]}")
             if row["code"] == "internal_error":
                 findings.faults.append(f"{service}, {row['type']}: {row['detail'][-400:]}")
         for one in sent:
@@ -321,6 +324,8 @@ def main() -> None:
     print(f"stored {findings.stored:,}, refused by the bus {findings.refused_by_the_bus:,}")
     print("fates of requests:", dict(findings.fates))
     print("dead letters:", dict(findings.dead.most_common()))
+    for what, times in Counter(findings.odd).items():
+        print(f"refused by the database ({times}): {what}")
     kinds = Counter(findings.faults)
     for fault, times in kinds.most_common(40):
         print(f"FAULT ({times}): {fault}")

@@ -1,10 +1,13 @@
-"""Sixty mailboxes at once while something dies: nothing is lost, nothing happens twice, order is kept.
+"""Sixty mailboxes at once while something dies, is restarted or changes: nothing is lost, nothing happens twice, order
+is kept. Figures of restarts: bench/rolling.py.
 
 Each round has an account of its own on the same stack with two replicas of every worker.
 """
 
 import asyncio
 import json
+import os
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -23,11 +26,15 @@ from contracts.ids import uuid7
 from contracts.mailbox_v1 import AskMailboxes, CreateMailbox, MailboxDeleted
 from contracts.removal_v1 import AskRemoval
 from deploy.devstack import dnsupdate
-from tests.journeys.bulk_file import ACCOUNT, CLEAR, FOREIGN, HASHED, audit_bulk, cli, ended, write_file
+from deploy.devstack.stack import SERVICES
+from services.chassis.topology import EVENT_LANE
+from tests.journeys.bulk_file import ACCOUNT, CLEAR, FOREIGN, HASHED, PROGRAM, audit_bulk, cli, ended, write_file
 
 pytestmark = pytest.mark.crash
 HASH = "{SHA512-CRYPT}$6$saltsalt$" + "a" * 86
 CAP, ASKED = 50, 60
+ROLLED = "abloesung"
+LONGEST_SECONDS = 10.0  # a restarted worker's lane is free for some tenths of a second; the machine may be busy
 MANY = 500  # mailboxes of a domain that is removed
 PATIENCE = 60.0
 
@@ -197,6 +204,105 @@ async def deletions(stack, account) -> Counter:
         seen[json.loads((await events.next_msg(timeout=5)).data)["data"]["mailbox"]["address"]] += 1
     await connection.close()
     return seen
+
+
+# --- what is done on purpose ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(120)
+async def test_no_request_is_lost_while_every_worker_is_restarted(stack, office, eventually):
+    await an_active_domain(stack, office, ROLLED)
+    took: list[float] = []
+    told_before = {log: len(log.read_text()) for log in logs(stack)}
+
+    async def ask(number, id_):
+        began = time.monotonic()
+        outcome = await office.request(order(ROLLED, number), request_id=id_, account=ROLLED, timeout=PATIENCE)
+        took.append(time.monotonic() - began)
+        return outcome
+
+    async def restart_all():
+        for number in (0, 1):
+            await asyncio.gather(*(stop_in_good_order(stack.workers(service)[number]) for service in SERVICES))
+            await asyncio.gather(*(stack.workers(service)[number].start() for service in SERVICES))
+
+    restarts = asyncio.create_task(restart_all())
+    ids: list[UUID] = [uuid7() for _ in range(ASKED)]
+    asks: list[asyncio.Task] = []
+    for number, id_ in enumerate(ids):
+        asks.append(asyncio.create_task(ask(number, id_)))
+        await asyncio.sleep(0.1)
+    outcomes = await asyncio.gather(*asks)
+    await restarts
+    assert Counter(outcome.state for outcome in outcomes) == {"done": CAP, "refused": ASKED - CAP}
+    assert max(took) < LONGEST_SECONDS
+    await audit(stack, office, ROLLED, ids, eventually)
+    taken = [
+        json.loads(line)["clean"]
+        for log in logs(stack)
+        for line in log.read_text()[told_before[log] :].splitlines()
+        if '"lane taken over"' in line
+    ]
+    assert taken
+    assert all(taken), "who is told to end lets go of its lanes"
+
+
+async def stop_in_good_order(worker):
+    assert await worker.stop(), "it ends by itself in time"
+    assert worker.returncode == 0
+
+
+def logs(stack):
+    return [worker.log_path for service in SERVICES for worker in stack.workers(service)]
+
+
+@pytest.mark.timeout(180)
+async def test_sixty_mailboxes_while_the_number_of_partitions_doubles_and_halves(stack, office, repository, eventually):
+    for account, number in (("acht", 8), ("vier", 4)):
+        await an_active_domain(stack, office, account)
+        tried = await repartition(stack, repository, number, "--dry-run")
+        assert (tried["partitions"], tried["done"]) == (12 - number, False), "a dry run changes nothing"
+        change = asyncio.create_task(repartition(stack, repository, number))
+        ids = [uuid7() for _ in range(ASKED)]
+        asks: list[asyncio.Task] = []
+        for n, id_ in enumerate(ids):
+            asks.append(
+                asyncio.create_task(
+                    office.request(order(account, n), request_id=id_, account=account, timeout=PATIENCE)
+                )
+            )
+            await asyncio.sleep(0.05)
+        outcomes = await asyncio.gather(*asks)
+        assert Counter(outcome.state for outcome in outcomes) == {"done": CAP, "refused": ASKED - CAP}
+        assert (await change)["done"]
+        await audit(stack, office, account, ids, eventually)
+        await all_stand(stack, number)
+
+
+async def repartition(stack, repository, number, *options):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, "bus", "repartition", "--to", str(number), "-o", "json",
+        "--stack", str(stack.directory), *options,
+        env=os.environ | {"PYTHONPATH": str(repository)},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    code, out, err = await ended(process)
+    assert code == 0, (out, err)
+    return json.loads(out)
+
+
+async def all_stand(stack, number):
+    database = await asyncpg.connect(stack.postgres.dsn())
+    try:
+        for service in ("billing", "domain", "mailbox", "dnscheck"):
+            assert await database.fetchval(f"SELECT partitions FROM {service}.standing") == number
+            lanes = f"SELECT count(*) FROM {service}.timer WHERE lane BETWEEN $1 AND {EVENT_LANE - 1}"
+            assert await database.fetchval(lanes, number) == 0
+    finally:
+        await database.close()
+
+
+# --- servers die -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.timeout(180)

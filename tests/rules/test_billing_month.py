@@ -55,7 +55,9 @@ async def _decided(book: Book, tick: Tick, now: datetime) -> tuple[str, ...]:
 
 
 async def test_the_past_month_is_run_once_from_three_o_clock_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in replace(HOUSE, invoice_automatically=True, seller=SELLER, partitions=2).__dict__.items():
+    for name, value in replace(
+        HOUSE, invoice_automatically=True, seller=SELLER, runtime=None, partitions=2
+    ).__dict__.items():
         monkeypatch.setattr(HOUSE, name, value)
     # 3:00 on 1 April in Berlin is 1:00 in UTC
     assert await ticked("2026-04-01T00:30", "2026-04-01T01:00", "2026-04-01T01:30") == [

@@ -36,6 +36,8 @@ def after(stage: Stage, verb: Verb) -> str | None:
     """Say in words what the table says in pairs."""
     if verb == "create-mailbox":
         return "active" if stage in ("absent", "deleted") else None
+    if verb == "erase-person":
+        return "deleted" if stage == "deleted" else None
     if stage in ("absent", "deleted"):
         return None
     if verb in ("schedule-deletion", "delete-mailbox"):

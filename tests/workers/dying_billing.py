@@ -5,7 +5,8 @@ from typing import Any
 
 from services.billing.app import service
 from services.chassis import worker
-from services.chassis.journal import Entries, Journal
+from services.chassis.entries import Entries
+from services.chassis.journal import Journal
 from services.chassis.publisher import Publisher
 
 KILLED = 137

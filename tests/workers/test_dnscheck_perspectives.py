@@ -51,7 +51,7 @@ async def dnscheck(bus: Any, demo: DemoDns) -> AsyncIterator[None]:
 async def site(bus: Any, name: str, world: DemoDns) -> AsyncIterator[None]:
     """Serve a site on a connection of its own, as its worker does."""
     connection = await nats.connect(**bus.access.for_nats())
-    runtime = Runtime(service, bus.settings(), name, connection, None, None, None)  # type: ignore[arg-type]
+    runtime = Runtime(service, bus.settings(), name, connection, None, None, None, None)  # type: ignore[arg-type]
     resolver = Resolver([world.root_address], world.port, ["127.0.0.0/8"], timeouts_seconds=(0.2, 0.2))
     await runtime.serve(subject_of(name), perspective_of(name, resolver))
     yield
@@ -158,7 +158,7 @@ async def test_an_answer_in_another_sites_name_is_none(bus: Any, dnscheck: None,
         return b'{"site": "fra", "verdict": "confirmed"}'
 
     connection = await nats.connect(**bus.access.for_nats())
-    runtime = Runtime(service, bus.settings(), "x", connection, None, None, None)  # type: ignore[arg-type]
+    runtime = Runtime(service, bus.settings(), "x", connection, None, None, None, None)  # type: ignore[arg-type]
     await runtime.serve(subject_of("ber"), lie)
     async with site(bus, "ams", demo):
         attempt = await look(bus, domain)

@@ -322,7 +322,7 @@ async def test_the_broker_puts_an_account_into_the_partition_that_we_compute(bus
     context = bus.client.jetstream()
     for name in [new_name() for _ in range(12)]:
         await bus.request(name, OpenAccount(package="silver", company="X", email="a@b.de"))
-        message = await context.get_last_msg("CMD", f"cmd.{name}.billing.open-account.v1.*")
+        message = await context.get_last_msg("CMD", f"cmd.{name}.billing.open-account.v1.*.*")
         assert int(message.subject.rpartition(".")[2]) == partition(name, 4)
 
 

@@ -27,6 +27,7 @@ from mailbox_model import (
 from mailbox_requests import any_feature_request, any_request, create
 
 from contracts import mailbox_v1 as mailbox
+from contracts.mailbox_v2 import NewPerson, RenamePerson
 from contracts.values import domain_of
 from services.chassis.migrations import migrate
 from services.mailbox.app import service
@@ -143,7 +144,7 @@ async def test_a_password_is_written_once_and_erased_with_its_mailbox(connection
 
     await handle(connection, [received(*create("nordwind", ADDRESSES[0], "mail")(Model(), BEGIN))], BEGIN)
     assert await stored() == HASH
-    rename = mailbox.RenamePerson(address=ADDRESSES[0], first_name="Anna", last_name="Berg")
+    rename = RenamePerson(address=ADDRESSES[0], person=NewPerson(given_name="Anna", family_name="Berg"))
     await handle(connection, [received("nordwind", rename)], BEGIN)
     assert await stored() == HASH
     other_hash = HASH.replace("x", "y")
