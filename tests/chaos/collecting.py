@@ -22,7 +22,7 @@ KEPT = {
 }  # fmt: skip
 KEPT_OF_A_VIEW = {
     "address", "account", "name", "domain", "domain_id", "state", "plan", "aliases", "forwardings", "first_name",
-    "last_name", "mailbox", "capacities",
+    "last_name", "person", "mailbox", "capacities",
 }  # fmt: skip
 
 USED = """
@@ -123,6 +123,7 @@ def event_of(subject: str, seq: int, payload: bytes) -> Event:
         cause=raw.get("causationid", ""),
         revision=raw.get("revision"),
         data=dict(_kept(raw["data"])),
+        is_copy="copyof" in raw,
     )
 
 

@@ -38,6 +38,7 @@ class Event:
     cause: str
     revision: int | None
     data: Mapping[str, Any]
+    is_copy: bool = False  # in an older version, of a fact that is told beside it
 
     @property
     def fact(self) -> str:
