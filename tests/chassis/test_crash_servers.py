@@ -42,7 +42,8 @@ async def test_a_request_after_a_restart_of_the_broker_is_answered_soon(stand, p
     await load.settled()
     await stand.nats_server.restart()
     await load.publish(each=1)
-    await stand.eventually(all_handled(load), seconds=2.0, what="handling after the broker's restart")
+    # A second until the connection's next try; the rest is the machine's.
+    await stand.eventually(all_handled(load), seconds=5.0, what="handling after the broker's restart")
     await load.exactly_once()
 
 
