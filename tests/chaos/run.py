@@ -11,6 +11,7 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from client import Postkontor
+from client.streams import STREAM
 from contracts.messages import SERVICES
 from tests.chaos import collecting
 from tests.chaos.audit import Violation, audit
@@ -162,10 +163,19 @@ async def _collected(stack: ChaosStack, client: Client, subscribers: list[Subscr
     await collecting.from_streams(client, evidence)
     async with stack.database() as connection:
         await collecting.from_tables(connection, evidence)
-    last, deadline = evidence.events[-1].seq, time.monotonic() + SETTLED_SECONDS
-    while time.monotonic() < deadline and any(subscriber.latest < last for subscriber in subscribers):
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while time.monotonic() < deadline and not await _all_heard(client, subscribers):
         await asyncio.sleep(POLL_SECONDS)
     return evidence
+
+
+async def _all_heard(client: Client, subscribers: list[Subscriber]) -> bool:
+    """Whether nothing is to be delivered to them, and nothing again.
+
+    The last event of the stream says nothing of that: what somebody held when he was cut off comes after it.
+    """
+    infos = [await client.jetstream().consumer_info(STREAM, subscriber.consumer) for subscriber in subscribers]
+    return all(info.num_pending == 0 and info.num_ack_pending == 0 for info in infos)
 
 
 async def _left(stack: ChaosStack, client: Client) -> str:

@@ -5,8 +5,10 @@ import contextlib
 
 from client import Postkontor
 from client.errors import PostkontorError
+from contracts.identities import durable_name
 from tests.chaos.collecting import event_of
 from tests.chaos.evidence import apply
+from tests.chaos.stand import MIRROR
 
 PAUSE_SECONDS = 0.1
 
@@ -16,9 +18,9 @@ class Subscriber:
 
     def __init__(self, environment: dict[str, str], name: str) -> None:
         self._environment, self.name = environment, name
+        self.consumer = durable_name(MIRROR.name, name)
         self.held: dict[str, tuple[int, str]] = {}
         self.events = 0
-        self.latest = 0  # place in the stream
         self._task: asyncio.Task[None] | None = None
 
     def come(self) -> None:
@@ -41,6 +43,5 @@ class Subscriber:
                         message = event.delivery
                         apply(self.held, event_of(message.subject, 0, message.data))
                         self.events += 1
-                        self.latest = max(self.latest, message.metadata.sequence.stream)
             except PostkontorError:
                 await asyncio.sleep(PAUSE_SECONDS)
