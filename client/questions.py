@@ -1,5 +1,6 @@
 """Asking the workers. The overloads say which answer belongs to which question."""
 
+from abc import ABC, abstractmethod
 from typing import Any, overload
 
 from pydantic import BaseModel
@@ -23,7 +24,7 @@ from contracts.registry import Message
 ASK_TIMEOUT_SECONDS = 5.0
 
 
-class Questions:
+class Questions(ABC):
     """The part of the client that asks. It reads only; nothing is stored on the bus."""
 
     _connection: Connection
@@ -159,8 +160,9 @@ class Questions:
         assert message.reply is not None, "a question names its reply"
         return message.reply.model_validate_json(answer)
 
+    @abstractmethod
     def _account_of(self, account: str | None) -> str:
-        raise NotImplementedError
+        """Return the account named, or that of the connection. Raises ValueError if there is none."""
 
 
 def _message_of(question: BaseModel, service: str | None) -> Message:

@@ -1,14 +1,14 @@
 """Messages of mailbox, version 1: mailboxes, aliases, forwardings, features, blocked senders, groups."""
 
-from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StrictBool, model_validator
+from pydantic import AwareDatetime, Field, StrictBool
 
 from contracts import groups_v1 as groups
 from contracts.base import Fact, Part, Request
 from contracts.holds_v1 import MayWait
+from contracts.leaving import Leaving
 from contracts.refusals import Refusal
 from contracts.spam_v1 import SpamView
 from contracts.values import (
@@ -182,7 +182,7 @@ class ReactivateMailbox(Request):
     address: MailAddress
 
 
-class DeleteMailbox(Request):
+class DeleteMailbox(Leaving):
     """Delete a mailbox with all that belongs to it, after a grace unless a day is named or none is wanted (R26).
 
     Until then it is as if suspended, keeps everything, and can be had back. Then its addresses are in quarantine.
@@ -190,14 +190,6 @@ class DeleteMailbox(Request):
     """
 
     address: MailAddress
-    on: date | None = Field(default=None, description="gone from the beginning of this day on, in Europe/Berlin")
-    immediately: StrictBool = False
-
-    @model_validator(mode="after")
-    def _at_one_time(self) -> Self:
-        if self.immediately and self.on is not None:
-            raise ValueError("name a day or ask for immediately, not both")
-        return self
 
 
 class UndeleteMailbox(Request):

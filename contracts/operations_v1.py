@@ -129,8 +129,8 @@ class DeadLetter(Part):
     payload: str | None = Field(default=None, description="only where asked for")
 
 
-class AskDeadLetters(Part):
-    """Which dead letters does this worker have? Newest first; everything named must hold."""
+class _Common(BaseModel):
+    """What letters may have in common; everything named must hold."""
 
     ids: Letters = ()
     code: Word | None = None
@@ -138,6 +138,11 @@ class AskDeadLetters(Part):
     digest: Word | None = None
     of_account: Annotated[str, StringConstraints(max_length=100)] | None = None
     since: AwareDatetime | None = None
+
+
+class AskDeadLetters(_Common, Part):
+    """Which dead letters does this worker have? Newest first; everything named must hold."""
+
     resolved: StrictBool = Field(default=False, description="those too that are settled")
     as_new: StrictBool = Field(default=False, description="`kept` is for a replay with as_new")
     payload: StrictBool = False
@@ -152,15 +157,8 @@ class DeadLettersAnswer(Part):
     total: int
 
 
-class _Selecting(Request):
+class _Selecting(_Common, Request):
     """Which letters: by id or by what they have in common. Something must be named."""
-
-    ids: Letters = ()
-    code: Word | None = None
-    type: Word | None = None
-    digest: Word | None = None
-    of_account: Annotated[str, StringConstraints(max_length=100)] | None = None
-    since: AwareDatetime | None = None
 
     @model_validator(mode="after")
     def _something_is_named(self) -> Self:

@@ -66,8 +66,8 @@ def rewind(
 ) -> None:
     """Have workers hear messages again.
 
-    What the bus still has, after their database was restored. With the admin's key. Stop the workers before. What their inboxes know ends there, so that going back
-    too far does no harm.
+    What the bus still has, after their database was restored. With the admin's key. Stop the workers before. What
+    their inboxes know ends there, so that going back too far does no harm.
     """
     from contracts.messages import SERVICES
     from services.chassis import rewinding
@@ -115,8 +115,9 @@ def repartition(
 ) -> None:
     """Change the number of partitions.
 
-    While everything runs, with the admin's key. Requests wait until their worker has followed. Again with the same number it goes on where it was; with --dry-run
-    it only shows that. Workers need the rights for both numbers first: `bus render --beside`.
+    While everything runs, with the admin's key. Requests wait until their worker has followed. Again with the same
+    number it goes on where it was; with --dry-run it only shows that. Workers need the rights for both numbers first:
+    `bus render --beside`.
     """
     from services.chassis import repartition as change
 

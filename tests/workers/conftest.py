@@ -20,6 +20,8 @@ from deploy.devstack.hierarchy import TLDS
 from deploy.devstack.knot import KnotDns
 from services.dnscheck.asking.resolver import Resolver
 from services.dnscheck.asking.restraint import Rates
+from services.domain.app import service as domain_service
+from tests.workers.domain_neighbours import LANES
 
 for _name in ("invoice_stand", "mailbox_model", "mailbox_requests"):  # loaded by path: test folders are no packages
     _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
@@ -37,6 +39,14 @@ OddServer = Callable[[Callable[[Message], Message | None]], AbstractAsyncContext
 
 # Whose scenarios also run on Knot: what they show must not be a peculiarity of our own server.
 ON_KNOT_TOO = ("test_dnscheck_scenarios", "test_dnscheck_mx", "test_dnscheck_negative_cache")
+
+
+@pytest_asyncio.fixture(scope="module")
+async def domain(bus):
+    """The domain worker, once every lane is its own."""
+    started = await bus.start(domain_service)
+    await bus.owns_all(started, lanes=LANES)
+    return started
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -5,7 +5,6 @@ from itertools import count
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 
 from contracts.domain_v1 import RemoveDomain, SetDomainPassword
 from contracts.forwarding_v1 import SetCatchAll, SetForwardOnly
@@ -13,18 +12,10 @@ from contracts.holds_v1 import AskHolds, CancelHold
 from contracts.ids import derived
 from contracts.mailbox_v1 import AddAliases, CreateMailbox
 from contracts.messages import AskRequest
-from services.domain.app import service
 from services.domain.entrance import TERMS
-from tests.workers.domain_neighbours import HASH, LANES, active, claim, in_state, tell_txt
+from tests.workers.domain_neighbours import HASH, active, claim, in_state, tell_txt
 
 numbers = count(1)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def domain(bus):
-    started = await bus.start(service)
-    await bus.owns_all(started, lanes=LANES)
-    return started
 
 
 @pytest.fixture

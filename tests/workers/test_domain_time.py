@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-import pytest_asyncio
 
 from contracts.domain_v1 import RemoveDomain, SetDomainPassword, ValidateDomain
 from contracts.mailbox_v1 import CreateMailbox
@@ -25,13 +24,6 @@ from tests.workers.domain_neighbours import (
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 numbers = count(1)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def domain(bus):
-    started = await bus.start(service)
-    await bus.owns_all(started, lanes=LANES)
-    return started
 
 
 @pytest.fixture

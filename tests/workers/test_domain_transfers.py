@@ -7,13 +7,10 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from contracts.domain_v1 import AnswerTransfer, AskDomains, DecideTransfer, RemoveDomain
 from contracts.mailbox_v1 import DomainOccupied, DomainVacated
-from services.domain.app import service
 from tests.workers.domain_neighbours import (
-    LANES,
     active,
     attempt,
     claim,
@@ -26,13 +23,6 @@ from tests.workers.domain_neighbours import (
 )
 
 numbers = count(1)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def domain(bus):
-    started = await bus.start(service)
-    await bus.owns_all(started, lanes=LANES)
-    return started
 
 
 @pytest.fixture
