@@ -83,14 +83,22 @@ async def fetch(connection: Connection, pull: Pull, batch: int) -> list[Msg] | N
     """Return the next messages, an empty list when none came, None when the bus says that something is wrong."""
     if connection.client.is_closed:
         raise NotConnected(f"the connection to {connection.access.place} is closed")
+    messages = list[Msg]()
     try:
-        return await pull.fetch(batch, timeout=FETCH_SECONDS)
+        messages = await pull.fetch(batch, timeout=FETCH_SECONDS)
     except TimeoutError:
-        return []
+        pass
     except (APIError, nats.errors.Error):
         _be_cancelled()
         await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
         return None
+    try:
+        _be_cancelled()
+    except asyncio.CancelledError:
+        for message in messages:
+            await message.nak()
+        raise
+    return messages
 
 
 def _create_subject(config: ConsumerConfig, stream: str) -> str:
@@ -99,7 +107,11 @@ def _create_subject(config: ConsumerConfig, stream: str) -> str:
 
 
 def _be_cancelled() -> None:
-    """End a task that was cancelled: on a connection closed meanwhile, nats-py reports the closing instead."""
+    """End a task that was cancelled, where the cancellation got lost on its way to us.
+
+    On a connection closed meanwhile, nats-py reports the closing instead. And before Python 3.12 asyncio.wait_for,
+    which it waits with, forgets a cancellation that comes together with a message.
+    """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
