@@ -21,7 +21,7 @@ from contracts.mailbox_v1 import (
     TargetFeatures,
 )
 from contracts.refusals import refuse
-from services.chassis import worker
+from services.chassis import following, worker
 from services.chassis.fates import At, Done, Fate, Refused, Say
 from services.chassis.journal import Journal
 from services.chassis.owner import Owner
@@ -210,6 +210,24 @@ def _while_taking_over(spring: Callable[[], None]) -> None:
     Pump.reset = after_reset
 
 
+def _at(where: Any, name: str, *, before: bool = False) -> Callable[[Callable[[], None]], None]:
+    """Return what sets a trap behind a coroutine function, or before it."""
+
+    def set_behind(spring: Callable[[], None]) -> None:
+        does = getattr(where, name)
+
+        async def trapped(*arguments: Any) -> Any:
+            if before:
+                spring()
+            made = await does(*arguments)
+            spring()
+            return made
+
+        setattr(where, name, trapped)
+
+    return set_behind
+
+
 TRAPS: dict[str, Callable[[Callable[[], None]], None]] = {
     "in-the-transaction": _in_the_transaction,
     "after-commit-before-publish": _after_commit_before_publish,
@@ -218,6 +236,10 @@ TRAPS: dict[str, Callable[[Callable[[], None]], None]] = {
     "in-the-middle-of-acknowledging": _in_the_middle_of_acknowledging,
     "after-ack": _after_ack,
     "while-taking-over": _while_taking_over,
+    "before-timers-move": _at(following, "move_timers", before=True),
+    "after-timers-moved": _at(following, "move_timers"),
+    "after-letters-moved": _at(following, "move_letters"),
+    "after-lanes-moved": _at(following.Follower, "_move"),
 }
 
 if __name__ == "__main__":

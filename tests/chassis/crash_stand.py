@@ -35,7 +35,8 @@ from services.chassis.settings import Settings
 
 PROGRAM = Path(__file__).with_name("counting_worker.py")
 ACCOUNTS, EACH = 20, 25
-SPECS = topology.lanes("mailbox", 4)
+PARTITIONS = 4
+SPECS = topology.lanes("mailbox", PARTITIONS)
 LANES = len(SPECS)
 SETTLED_SECONDS = 40.0  # a few are usual; the machine may be busy
 
@@ -62,6 +63,7 @@ class Stand:
     client: Client
     eventually: Any
     replicas: list[WorkerProcess] = field(default_factory=list)
+    partitions: int = PARTITIONS
 
     def replica(self, **environment: str) -> WorkerProcess:
         """Start a replica; it is ready when it answers with its work."""
@@ -116,7 +118,8 @@ class Stand:
         """Say whether no lane's consumer has anything to deliver or waits for an acknowledgement."""
         context = self.client.jetstream()
         try:
-            infos = [await context.consumer_info(spec.stream, spec.consumer) for spec in SPECS]
+            specs = topology.lanes("mailbox", self.partitions)
+            infos = [await context.consumer_info(spec.stream, spec.consumer) for spec in specs]
         except (nats.errors.Error, TimeoutError):
             return False
         return all(info.num_pending == 0 and info.num_ack_pending == 0 for info in infos)

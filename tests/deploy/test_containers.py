@@ -25,7 +25,13 @@ from deploy_chart import VALUES, WORKERS, Document, Pod, of, pods
 from deploy.kubernetes import secrets
 
 pytestmark = [pytest.mark.docker, pytest.mark.chart, pytest.mark.timeout(600)]
-SETS = ("bus.replicas=1", "components.policy.enabled=true", "config.POSTKONTOR_DNS_ROOT=127.0.0.1")  # nobody is asked
+SETS = (
+    "bus.replicas=1",
+    "components.policy.enabled=true",
+    "components.render.enabled=true",
+    "config.POSTKONTOR_DNS_ROOT=127.0.0.1",  # nobody is asked
+)
+BESIDE = ("policy", "render")  # pods beside the workers
 NATS_SECONDS = 60.0
 KNOWN_POD = {
     "serviceAccountName", "automountServiceAccountToken", "enableServiceLinks", "securityContext", "restartPolicy",
@@ -118,7 +124,7 @@ def _bytes(quantity: str) -> int:
 
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, Pod]:
-    """The pods of an installation, by component. The renderer's libraries are not in the tests' image."""
+    """The pods of an installation, by component."""
     return {pod.labels["app.kubernetes.io/component"]: pod for pod in pods(of("defaults", *SETS))}
 
 
@@ -151,7 +157,8 @@ async def running(cluster: Cluster, rendered: dict[str, Pod]) -> dict[str, Any]:
         (migration,) = rendered[component].spec["initContainers"]
         _ended_well(cluster.start(rendered[component], migration))
         started[component] = _main(cluster, rendered[component])
-    started["policy"] = _main(cluster, rendered["policy"])
+    for component in BESIDE:
+        started[component] = _main(cluster, rendered[component])
     _ended_well(_main(cluster, rendered["bus"]))
     for component, container in started.items():
         await _until_ready(rendered[component], container)
@@ -173,7 +180,7 @@ def _ended_well(container: Any) -> str:
 async def _until_ready(pod: Pod, container: Any) -> None:
     """Ask as the kubelet does: the start-up probe for as long as it may take, then whether it is ready."""
     (spec,) = pod.spec["containers"]
-    ports = {port["name"]: port["containerPort"] for port in spec["ports"]}
+    ports = {port["name"]: port["containerPort"] for port in spec.get("ports", ())}
     for name in ("startupProbe", "livenessProbe", "readinessProbe"):
         probe = spec.get(name)
         if probe is None:
@@ -205,7 +212,14 @@ def _passes(probe: Document, container: Any, ports: dict[str, int]) -> bool:
 
 
 def test_every_pod_becomes_ready(running: dict[str, Any]) -> None:
-    assert set(running) == {*WORKERS, "policy"}
+    assert set(running) == {*WORKERS, *BESIDE}
+
+
+def test_the_renderer_has_what_it_renders_with(running: dict[str, Any]) -> None:
+    program = "from services.billing.rendering import press; press.prepare(None)"
+    code, said = running["render"].get_wrapped_container().exec_run(["/opt/postkontor/bin/python3", "-c", program])
+    assert code == 0, said.decode()
+    assert b'"renderer started"' in b"".join(running["render"].get_logs())
 
 
 def test_helm_s_test_finds_the_installation_well(
@@ -214,13 +228,16 @@ def test_helm_s_test_finds_the_installation_well(
     assert "all workers answer" in _ended_well(_main(cluster, rendered["check"]))
 
 
-@pytest.mark.parametrize("component", [*WORKERS, "policy"])
+@pytest.mark.parametrize("component", [*WORKERS, *BESIDE])
 def test_a_pod_sees_its_own_secrets_alone(running: dict[str, Any], component: str) -> None:
     container = running[component].get_wrapped_container()
     _, listed = container.exec_run(["find", "/run/postkontor", "-type", "f"])
     found = set(listed.decode().split())
     wanted = {f"/run/postkontor/bus/{component}.nk", "/run/postkontor/database/postkontor_database_url"}
-    assert found == (wanted if component in WORKERS else {"/run/postkontor/database/postkontor_policy_database_url"})
+    if component in BESIDE:
+        setting = "policy_database_url" if component == "policy" else "database_url"
+        wanted = {f"/run/postkontor/database/postkontor_{setting}"}
+    assert found == wanted
     _, environment = container.exec_run(["cat", "/proc/1/environ"])
     assert b"geheim" not in environment
     assert container.exec_run(["touch", "/opt/postkontor/here"])[0] != 0
@@ -242,7 +259,7 @@ def test_what_runs_is_in_the_list_of_what_it_is_made_of(built: Any, repository: 
 
 
 # The last, because it ends them.
-@pytest.mark.parametrize("component", [*WORKERS, "policy"])
+@pytest.mark.parametrize("component", [*WORKERS, *BESIDE])
 def test_a_pod_drains_within_its_grace_period(
     running: dict[str, Any], rendered: dict[str, Pod], component: str
 ) -> None:

@@ -88,11 +88,14 @@ def test_exactly_one_makes_streams(manage: str, kinds: set[str]) -> None:
 
 
 @pytest.mark.chart
-def test_workers_and_bus_count_the_same_lanes() -> None:
+def test_the_number_of_lanes_is_the_bus_s_alone() -> None:
     found = of("defaults", "partitions=8")
-    for worker in WORKERS:
+    for worker in WORKERS:  # they ask the bus
         (container,) = named(found, "Deployment", f"postkontor-{worker}")["spec"]["template"]["spec"]["containers"]
-        assert {"name": "POSTKONTOR_PARTITIONS", "value": "8"} in container["env"]
+        assert [variable for variable in container["env"] if variable["value"] == "8"] == []
+    (job,) = (each for each in found if each["kind"] == "Job")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["args"][2:4] == ["--partitions", "8"], container["args"]
     check = named(found, "Pod", "postkontor-check")["spec"]["containers"][0]
     assert check["args"] == ["kubernetes", "check", "--partitions", "8"]
 

@@ -19,6 +19,7 @@ BASES = (os.environ.get("POSTKONTOR_BASE_IMAGE", "localhost/postkontor-base:book
 WORKER, NATS, POSTGRES = (f"localhost/postkontor-{name}:test" for name in ("worker", "nats", "postgres"))
 PULL_SECONDS, BUILD_SECONDS = 60, 300
 PACKAGES = ("client", "contracts", "deploy", "services")
+REQUIREMENT = "postkontor[einvoice]"  # as in the Containerfile, from a wheel
 FILES = ("constraints.txt", "pyproject.toml", "README.md", "LICENSE")
 
 
@@ -98,7 +99,8 @@ def build_worker(docker: Docker, base: str, work: Path) -> None:
     _fetch_wheels(context, version)
     docker.run(
         "build", "-f", "deploy/Containerfile", "-t", WORKER, "--build-arg", f"PYTHON_IMAGE={base}",
-        "--build-arg", "REQUIREMENT=postkontor", "--build-arg", "PIP_OPTIONS=--no-index --find-links /src/wheels", ".",
+        "--build-arg", f"REQUIREMENT={REQUIREMENT}",
+        "--build-arg", "PIP_OPTIONS=--no-index --find-links /src/wheels", ".",
         seconds=BUILD_SECONDS, cwd=context,
     )  # fmt: skip
 
@@ -130,10 +132,10 @@ def _program() -> str | None:
 def _fetch_wheels(context: Path, version: str) -> None:
     """Put our own wheel and all that it needs into the context; what has no wheel is built, and is pure Python."""
     _pip(context, "wheel", "--no-deps", ".")
-    _pip(context, "wheel", "-c", "constraints.txt", "postkontor")
+    _pip(context, "wheel", "-c", "constraints.txt", REQUIREMENT)
     if version != f"{sys.version_info[0]}.{sys.version_info[1]}":
         options = ("--only-binary", ":all:", "--python-version", version)
-        _pip(context, "download", "-c", "constraints.txt", *options, "postkontor")
+        _pip(context, "download", "-c", "constraints.txt", *options, REQUIREMENT)
 
 
 def _pip(context: Path, command: str, *arguments: str) -> None:

@@ -23,7 +23,7 @@ ACCOUNT, ADDRESS = "nordwind", "anna@nordwind.example"
 HASH = "{BLF-CRYPT}$2b$12$" + "S" * 53
 SERVICES = ("billing", "domain", "mailbox", "dnscheck")
 GRACE_SECONDS = 30  # what a cluster gives; the workers' own limit is 20
-RENAMES = 300
+RENAMES = 1000
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
