@@ -101,9 +101,12 @@ class Connection:
             await self.client.close()
             reason = self.complaint or str(error) or "it does not answer"
             # The server closes right after its "authorization violation", which may be lost in that.
-            wants_us_known = getattr(self.client, "_server_info", {}).get("auth_required")
-            if wants_us_known and "SSL" not in reason:
-                raise NotPermitted(f"the bus at {self.access.place} wants other credentials: {reason}") from None
+            told = getattr(self.client, "_server_info", {})
+            if told.get("auth_required") and "SSL" not in reason:
+                wanted = "credentials"
+                if told.get("tls_verify"):
+                    wanted += ", or another certificate of ours (POSTKONTOR_NATS_CERT, POSTKONTOR_NATS_KEY)"
+                raise NotPermitted(f"the bus at {self.access.place} wants other {wanted}: {reason}") from None
             raise NotConnected(
                 f"no bus at {self.access.place}: {reason}. Is it running, and is the address right?"
             ) from None
