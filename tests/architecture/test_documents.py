@@ -4,6 +4,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ def commands_in(code: str) -> Iterator[list[str]]:
 
 def _unknown(words: list[str]) -> str | None:
     """Return what the command line does not know of a call, or None. Arguments may be left out."""
-    command: Any = typer.main.get_command(app)
+    command = _all_commands()
     path: list[str] = []
     waiting = hoist(words)
     while True:
@@ -148,6 +149,17 @@ def _unknown(words: list[str]) -> str | None:
         path.append(name)
         if command is None:
             return f"No such command: {name}"
+    return _help_of(tuple(path))
+
+
+@cache
+def _all_commands() -> Any:
+    return typer.main.get_command(app)
+
+
+@cache
+def _help_of(path: tuple[str, ...]) -> str | None:
+    """Return what is wrong with a command's help, or None."""
     shown = CliRunner().invoke(app, [*path, "--help"])
     return None if shown.exit_code == 0 else f"{' '.join(path)} --help ends with {shown.exit_code}"
 
