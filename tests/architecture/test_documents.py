@@ -4,8 +4,8 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
-from functools import cache
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
