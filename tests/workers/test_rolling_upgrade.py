@@ -132,7 +132,7 @@ async def test_old_and_new_replicas_share_consumers_and_database_and_nothing_is_
 
     async def both_at_work() -> bool:
         held = await bus.fetch(HELD_LANES, lock_class("mailbox"))
-        return len(held) == 5 and len(newer.ownership.owned) == 3
+        return len(held) == 5 and len(newer.ownership.owned) in {2, 3}  # either way round is a fair share
 
     await bus.eventually(both_at_work, what="sharing the lanes between the releases")
     sent: dict[UUID, tuple[str, int]] = {}
