@@ -26,7 +26,7 @@ demo: $(INSTALLED) ## start everything on this machine and walk a customer's way
 test: $(INSTALLED) ## run the test suite, on real servers
 	@echo "Testing, on real servers. Left out are long tests and those of a mail server, of containers, of the chart, of chaos:"
 	@echo "make test-long test-mail test-docker deploy-test test-chaos."
-	@$(BIN)/pytest -m "not long and not mail and not docker and not chart and not chaos"
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not long and not mail and not docker and not chart and not chaos"
 
 test-chaos: $(INSTALLED) ## break everything at once for a minute, and audit what is left; long runs: docs/reliability.md
 	@echo "Breaking workers, bus and database under load ..."

@@ -1,5 +1,6 @@
 """Ports of the embedded servers: free when chosen, the same ever after."""
 
+import os
 import random
 import socket
 from pathlib import Path
@@ -28,7 +29,10 @@ def free_port() -> int:
     Inside that range a client that reconnects while its server is down can be given the server's own port and end up
     connected to itself, which then keeps the server from coming back.
     """
-    candidates = range(LOWEST_PORT, _ephemeral_start())
+    # Of test processes beside each other each has its share: who was given a port may listen on it only seconds later.
+    share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    shares = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    candidates = range(LOWEST_PORT + share, _ephemeral_start(), shares)
     for port in random.sample(candidates, k=min(200, len(candidates))):
         if port not in _given and is_free(port):
             _given.add(port)

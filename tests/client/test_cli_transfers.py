@@ -68,7 +68,7 @@ async def transfer(bus: NatsServer, *arguments: str):
 
 def shown(capsys: pytest.CaptureFixture[str], view: DomainView, language: str = "en") -> str:
     views.show_domain(desk(language), view)
-    return capsys.readouterr().out
+    return " ".join(capsys.readouterr().out.split())  # in a narrow terminal a sentence goes on in the next line
 
 
 @pytest.mark.parametrize(
